@@ -3,6 +3,8 @@ package topic
 import (
 	"errors"
 	"fmt"
+
+	"github.com/troupe-rt/troupe/actors"
 )
 
 var (
@@ -29,6 +31,12 @@ var (
 	ErrUnavailable = errors.New("topic: backend unavailable")
 )
 
+var (
+	errPanicked    = errors.New("topic: internal error, the actor panicked")
+	errShortAnswer = errors.New("the log answered for fewer entries than it was given")
+	errMovingLog   = errors.New("the log moved on faster than it could be read")
+)
+
 // An InputError says which part of what the caller gave is wrong, and the rule
 // that it breaks. Nothing has been kept or delivered.
 type InputError struct {
@@ -45,3 +53,22 @@ func (e *InputError) Error() string {
 }
 
 func (e *InputError) Unwrap() error { return e.Err }
+
+// refusal translates why an actor did not handle a message.
+func refusal(err error) error {
+	switch {
+	case errors.Is(err, actors.ErrFull):
+		return ErrOverloaded
+	case errors.Is(err, actors.ErrClosed):
+		return ErrClosed
+	case errors.Is(err, actors.ErrFailed):
+		return ErrFailed
+	default:
+		return err
+	}
+}
+
+// unavailable wraps what a backend answered.
+func unavailable(topic, what string, err error) error {
+	return fmt.Errorf("%w: topic %q: %s: %w", ErrUnavailable, topic, what, err)
+}

@@ -18,7 +18,8 @@ const (
 type Event struct {
 	wire  []byte // {"topic":T,"event":E,"data":D,"seq":N}
 	seq   uint64
-	at    time.Time
+	epoch string
+	at    int64 // when the Log took it, Unix nanoseconds
 	name  span
 	data  span
 	topic span
@@ -48,6 +49,9 @@ func (e *Event) Name() string { return e.text(e.name) }
 
 // Seq is the event's number, 0 in a topic without history.
 func (e *Event) Seq() uint64 { return e.seq }
+
+// Position is the event's place in the topic's history, zero in a topic without.
+func (e *Event) Position() Position { return Position{e.epoch, e.seq} }
 
 // Data is the event's data. Do not change it.
 func (e *Event) Data() json.RawMessage { return e.wire[e.data.from:e.data.to:e.data.to] }
@@ -91,18 +95,18 @@ func field[T string | []byte](w []byte, v T) ([]byte, span) {
 
 // seal finishes a draft. Nobody but the caller has it yet. Seq 0 leaves the
 // number out.
-func (e *Event) seal(seq uint64, at time.Time) *Event {
-	e.seq, e.at = seq, at
-	if seq > 0 {
-		e.wire = strconv.AppendUint(append(e.wire, `,"seq":`...), seq, 10)
+func (e *Event) seal(p Position, at time.Time) *Event {
+	e.epoch, e.seq, e.at = p.Epoch, p.Seq, at.UnixNano()
+	if p.Seq > 0 {
+		e.wire = strconv.AppendUint(append(e.wire, `,"seq":`...), p.Seq, 10)
 	}
 	e.wire = append(e.wire, '}')
 	return e
 }
 
 // fromRecord encodes what a Log returned.
-func fromRecord(topic string, r Record) *Event {
-	return draft(topic, r.Name, r.Data).seal(r.Seq, r.At)
+func fromRecord(topic, epoch string, r Record) *Event {
+	return draft(topic, r.Name, r.Data).seal(Position{epoch, r.Seq}, r.At)
 }
 
 // announceTruncated tells a receiver that had everything up to since what is
@@ -114,7 +118,7 @@ func announceTruncated(topic string, since, oldest uint64, head Position) *Event
 		Seq    uint64 `json:"seq"`
 		Epoch  string `json:"epoch"`
 	}{since, oldest, head.Seq, head.Epoch})
-	e := draft(topic, EventTruncated, data).seal(0, time.Time{})
+	e := draft(topic, EventTruncated, data).seal(Position{}, time.Time{})
 	e.loss = &Loss{Since: since, Oldest: oldest, Head: head}
 	return e
 }
@@ -123,7 +127,7 @@ func announceTruncated(topic string, since, oldest uint64, head Position) *Event
 // since a moment. An Outlet that dropped events uses it too.
 func Stale(topic string, since time.Time) *Event {
 	data := strconv.AppendInt([]byte(`{"since":`), since.UnixMilli(), 10)
-	e := draft(topic, EventStale, append(data, '}')).seal(0, time.Time{})
+	e := draft(topic, EventStale, append(data, '}')).seal(Position{}, time.Time{})
 	e.loss = &Loss{Stale: true, At: since}
 	return e
 }

@@ -166,3 +166,16 @@ func Match(pattern, name string) bool {
 
 // glob hides the slash, at which path.Match would stop a star.
 func glob(s string) string { return strings.ReplaceAll(s, "/", "\x00") }
+
+// A PolicyError says which policy of a list has a fault.
+type PolicyError struct {
+	Index int
+	Match string
+	Err   error
+}
+
+func (e *PolicyError) Error() string {
+	return fmt.Sprintf("topics[%d] (match %q): %v", e.Index, e.Match, e.Err)
+}
+
+func (e *PolicyError) Unwrap() error { return e.Err }

@@ -1,0 +1,59 @@
+// Package topic is where messages meet: one actor per topic and node that
+// numbers, keeps and fans out what is published.
+//
+// A topic is a name. It exists as soon as somebody publishes to it or
+// subscribes; its actor is spawned then, and retired when nobody has needed it
+// for a while. What lasts is in the [Log].
+//
+// # Guarantees
+//
+//   - A receiver of a topic with history sees every number once and in order,
+//     also while others publish and while it catches up (TestCatchUpThenLive).
+//     What can not be had any more is announced in its place as `truncated`
+//     (TestTruncated), also after messages between nodes were lost, repeated or
+//     reordered (TestRelayFaults).
+//   - Publish returns when the Log has the message, not when anyone has read
+//     it. The same [Message] ID within the policy's Dedup is kept and delivered
+//     once (TestPublishSameID).
+//   - A topic without history delivers at most once, in the order of each
+//     publisher; loss between nodes is announced as `stale` (TestStale).
+//   - A message is encoded once per node, whatever the number of receivers
+//     (TestEncodedOnce).
+//   - A backend that is down, slow or hangs delays no caller beyond
+//     [Config].Timeout (TestLogFails, TestLogHangs).
+//   - A panic in a topic's actor answers the message that caused it, and leaves
+//     its receivers subscribed (TestPanicKeepsReceivers). One that keeps
+//     panicking is stopped, and its receivers are told (TestFailedTopic).
+//   - Retiring an idle topic loses nothing (TestRetire), and a receiver of any
+//     kind that is too slow is ended or told, never silently skipped
+//     (TestLagged).
+//
+// # Messages
+//
+//	publish      command, from Topics     answered with a Receipt or an error
+//	subscribe    command, from Topics     answered by Outlet.Joined
+//	unsubscribe  command, from Topics     answered by Outlet.Left
+//	look         command, from Topics     the Log was changed behind the actor
+//	appended     event, from the Log      a batch has its numbers
+//	fetched      event, from the Log      a stretch of history
+//	followed     event, from the Relay    frames of other nodes arrive from now on
+//	relayed      event, from the Relay    another node published
+//	sent         event, from the Relay    a frame is out
+//	overdue      event, from a timer      a hole did not close by itself
+//
+// # How a batch gathers
+//
+// The actor has at most one batch with the Log. What is published meanwhile is
+// the next one, so a slow backend gets few and large calls without a timer. A
+// Log without I/O ([LocalLog]) is called from the actor itself.
+//
+// The design speaks of a writer child per topic. A call that comes back as a
+// message does the same, and an idle topic costs 1.5 KiB less.
+//
+// # Failure
+//
+// While the Log fails, publishes and subscriptions of topics with history fail
+// with an error that wraps [ErrUnavailable]; receivers stay, and are brought up
+// to date from the Log when it answers again. A publish that timed out may have
+// been kept: publish it again with the same ID.
+package topic

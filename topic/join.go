@@ -1,0 +1,224 @@
+package topic
+
+import (
+	"context"
+	"time"
+
+	"github.com/troupe-rt/troupe/actors"
+)
+
+// maxTries bounds how often the Log is read again for one receiver because it
+// moved on faster than it could be read.
+const maxTries = 5
+
+// maxCatchups bounds the catch-ups that are kept for others who missed the same.
+const maxCatchups = 64
+
+// settle lets those join for whom everything is there: the Relay brings what
+// other nodes publish, the head is known, and so are the events they missed.
+// What is lacking is asked for; its arrival calls settle again.
+func (a *actor) settle(c *actors.Context[message]) {
+	if len(a.joins) == 0 || !a.follow(c) {
+		return
+	}
+	if !a.policy.HasHistory() {
+		a.joinAll(func(*subscribe) Joined { return Joined{Slow: a.policy.Slow} })
+		return
+	}
+	if a.fetching {
+		return // the answer calls settle
+	}
+	if !a.state.known {
+		a.fetch(c, a.farthest())
+		return
+	}
+	waiting := a.joins[:0]
+	for _, j := range a.joins {
+		missed, ok := a.missed(j)
+		if !ok {
+			waiting = append(waiting, j)
+			continue
+		}
+		a.join(j, Joined{History: true, Head: a.state.position(), Missed: missed, Slow: a.policy.Slow})
+	}
+	clear(a.joins[len(waiting):])
+	a.joins = waiting
+	if len(a.joins) > 0 {
+		a.fetch(c, a.farthest())
+	} else {
+		a.joins = nil
+	}
+}
+
+// joinAll admits everyone who waits.
+func (a *actor) joinAll(how func(*subscribe) Joined) {
+	for _, j := range a.joins {
+		a.join(j, how(j))
+	}
+	a.joins = nil
+}
+
+func (a *actor) join(j *subscribe, how Joined) {
+	if how.Err == nil {
+		group := a.members[j.sub.Outlet]
+		if group == nil {
+			if a.members == nil {
+				a.members = make(map[Outlet]map[any]struct{}, 1)
+			}
+			group = make(map[any]struct{}, 1)
+			a.members[j.sub.Outlet] = group
+		}
+		group[j.sub.Receiver] = struct{}{}
+	}
+	j.sub.Outlet.Joined(a.name, j.sub.Receiver, how)
+}
+
+// missed collects what a receiver asked for, from the window if it has it.
+func (a *actor) missed(j *subscribe) (*Batch, bool) {
+	if j.sub.Since == nil {
+		return nil, true
+	}
+	since := *j.sub.Since
+	now := time.Now()
+	if a.policy.TTL > 0 && now.Sub(a.caughtAt) > time.Second {
+		a.catchups = nil // its events may be past their time
+	}
+	after, fits := a.state.start(since)
+	if b := a.catchups[after]; b != nil && fits {
+		return b, true
+	}
+	evs, ok := a.state.recent(since, now)
+	if !ok {
+		return nil, false
+	}
+	return a.caught(after, evs), true
+}
+
+// caught keeps a catch-up for the next who missed the same: after an outage
+// thousands come back with the same position.
+func (a *actor) caught(after uint64, evs []*Event) *Batch {
+	if len(evs) == 0 {
+		return nil
+	}
+	b := &Batch{Events: evs}
+	if evs[0].loss == nil && len(a.catchups) < maxCatchups {
+		if a.catchups == nil {
+			a.catchups, a.caughtAt = make(map[uint64]*Batch), time.Now()
+		}
+		a.catchups[after] = b
+	}
+	return b
+}
+
+// farthest returns the number after which the Log must be read so that all who
+// wait are served. Without anyone who wants the past it is the head itself.
+func (a *actor) farthest() uint64 {
+	far := ^uint64(0)
+	for _, j := range a.joins {
+		if j.sub.Since == nil {
+			continue
+		}
+		after := j.sub.Since.Seq
+		if a.state.known {
+			after, _ = a.state.start(*j.sub.Since)
+		}
+		far = min(far, after)
+	}
+	return far
+}
+
+// fetch reads the Log, once at a time.
+func (a *actor) fetch(c *actors.Context[message], after uint64) {
+	if a.fetching {
+		return
+	}
+	a.fetching = true
+	log, name, keep, epoch := a.topics.cfg.Log, a.name, a.policy.retention(), a.state.epoch
+	known := a.state.known
+	a.inLog(c, func(ctx context.Context) message {
+		limit := keep.Size
+		if after == ^uint64(0) {
+			limit = 0
+		}
+		page, err := log.Read(ctx, name, after, limit, keep)
+		if err == nil && known && page.Head.Epoch != epoch && after > 0 {
+			// Another life of the numbering: everything there is matters.
+			after = 0
+			page, err = log.Read(ctx, name, 0, keep.Size, keep)
+		}
+		return &fetched{after: after, page: page, err: err}
+	}, func(err error) message { return &fetched{err: err} })
+}
+
+// repair fetches what the receivers lack.
+func (a *actor) repair(c *actors.Context[message]) { a.fetch(c, a.state.head) }
+
+func (a *actor) onFetched(c *actors.Context[message], m *fetched) {
+	a.fetching = false
+	if m.err != nil {
+		a.m.failed.Inc()
+		err := unavailable(a.name, "read", m.err)
+		a.joinAll(func(*subscribe) Joined { return Joined{Err: err} })
+		if a.behind {
+			a.later(c, retryWait)
+		}
+		return
+	}
+	a.catchUp(c, m)
+	a.serve(m)
+	a.settle(c)
+}
+
+// catchUp brings the receivers to where the Log is, if the page tells.
+func (a *actor) catchUp(c *actors.Context[message], m *fetched) {
+	s := &a.state
+	switch {
+	case !s.known, m.page.Head.Epoch != s.epoch && m.after == 0, m.page.Head.Epoch == s.epoch && m.after <= s.head:
+		if m.page.Head.Epoch == s.epoch && m.page.Head.Seq <= s.head {
+			break
+		}
+		a.deliver(s.fill(m.page))
+	case m.page.Head.Epoch != s.epoch:
+		a.behind = true
+	}
+	a.behind = len(s.early) > 0 || m.page.Head.Epoch != s.epoch
+	if a.behind {
+		a.later(c, holeWait)
+	}
+}
+
+// serve admits those whose past the page holds.
+func (a *actor) serve(m *fetched) {
+	waiting := a.joins[:0]
+	for _, j := range a.joins {
+		if j.sub.Since == nil {
+			waiting = append(waiting, j) // settle has all it needs
+			continue
+		}
+		evs, ok := a.state.replay(*j.sub.Since, m.after, m.page)
+		if j.tries++; !ok && j.tries < maxTries {
+			waiting = append(waiting, j)
+			continue
+		}
+		if !ok {
+			a.join(j, Joined{Err: unavailable(a.name, "read", errMovingLog)})
+			continue
+		}
+		after, _ := a.state.start(*j.sub.Since)
+		a.join(j, Joined{History: true, Head: a.state.position(), Missed: a.caught(after, evs), Slow: a.policy.Slow})
+	}
+	clear(a.joins[len(waiting):])
+	a.joins = waiting
+}
+
+// onLook reads what the Log has, for someone who changed it behind the actor.
+func (a *actor) onLook(c *actors.Context[message]) {
+	if a.policy.HasHistory() && a.state.known {
+		a.behind = true
+		if a.fetching { // that answer may be older than the change
+			a.later(c, holeWait)
+			return
+		}
+		a.repair(c)
+	}
+}

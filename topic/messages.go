@@ -1,0 +1,89 @@
+package topic
+
+// message is what a topic's actor handles: commands are verbs, what happened is
+// past tense.
+type message interface{ Refuse(err error) }
+
+type (
+	// publish carries an event that is encoded but for its number.
+	publish struct {
+		event *Event
+		id    string
+		done  func(Receipt, error) // may be nil
+	}
+
+	// subscribe asks for a place among the receivers.
+	subscribe struct {
+		name  string
+		sub   Subscription
+		tries int // reads of the Log that did not fit
+	}
+
+	// unsubscribe gives it up.
+	unsubscribe struct {
+		outlet   Outlet
+		receiver any
+	}
+
+	// look tells the actor that the Log may hold what it has not seen.
+	look struct{}
+
+	// appended is the Log's answer to a batch.
+	appended struct {
+		batch  []*publish
+		answer Appended
+		err    error
+	}
+
+	// fetched is the Log's answer to "what is there after after?"
+	fetched struct {
+		after uint64
+		page  Page
+		err   error
+	}
+
+	// followed tells that frames of other nodes arrive from now on.
+	followed struct{ err error }
+
+	// relayed is a frame from another node.
+	relayed struct{ frame frame }
+
+	// overdue tells that a hole did not close by itself, or that a backend
+	// that failed may be asked again.
+	overdue struct{}
+
+	// sent tells that the relay took a batch of live events, or did not.
+	sent struct {
+		events int
+		err    error
+	}
+)
+
+func (m *publish) answer(r Receipt, err error) {
+	if m.done != nil {
+		m.done(r, err)
+	}
+}
+
+func (m *publish) Refuse(err error) { m.answer(Receipt{}, refusal(err)) }
+func (m *subscribe) Refuse(err error) {
+	m.sub.Outlet.Joined(m.name, m.sub.Receiver, Joined{Err: refusal(err)})
+}
+func (m *unsubscribe) Refuse(error)  {}
+func (m *look) Refuse(error)         {}
+func (m *appended) Refuse(err error) { failAll(m.batch, refusal(err)) }
+func (m *fetched) Refuse(error)      {}
+func (m *followed) Refuse(error)     {}
+func (m *relayed) Refuse(error)      {}
+func (m *overdue) Refuse(error)      {}
+func (m *sent) Refuse(error)         {}
+
+// failAll answers each publisher that has not been answered.
+func failAll(batch []*publish, err error) {
+	for i, p := range batch {
+		if p != nil {
+			batch[i] = nil
+			p.answer(Receipt{}, err)
+		}
+	}
+}

@@ -1,0 +1,206 @@
+package topic
+
+import (
+	"context"
+	"time"
+
+	"github.com/troupe-rt/troupe/actors"
+)
+
+// relayQueue bounds the events that wait for the Relay. Beyond it the oldest go;
+// other nodes notice by the number that is left out.
+const relayQueue = 8192
+
+// relayState is the topic's side of the Relay.
+type relayState struct {
+	incarnation uint64
+	number      uint64 // of the last frame sent
+	queue       []*Event
+	epoch       string // of the events in queue
+	sending     bool
+
+	following bool
+	asked     bool // Follow is on its way
+
+	peers map[string]peer
+}
+
+// peer is what was last received from another node's actor.
+type peer struct{ incarnation, number uint64 }
+
+// arrived files the number of a frame and reports whether it is to be used, and
+// whether one before it was lost.
+func (r *relayState) arrived(f frame) (fresh, lost bool) {
+	last, met := r.peers[f.node]
+	if met && last.incarnation == f.incarnation && f.number <= last.number {
+		return false, false
+	}
+	if r.peers == nil {
+		r.peers = make(map[string]peer)
+	}
+	r.peers[f.node] = peer{f.incarnation, f.number}
+	switch {
+	case !met:
+		return true, false // nothing was expected yet
+	case last.incarnation != f.incarnation:
+		return true, f.number > 1
+	default:
+		return true, f.number > last.number+1
+	}
+}
+
+// sendLive delivers what gathered since the last flush, here and elsewhere.
+func (a *actor) sendLive(c *actors.Context[message]) {
+	if len(a.live) == 0 {
+		return
+	}
+	evs := a.live
+	a.live = nil
+	a.deliver(evs)
+	a.announce(c, "", evs)
+}
+
+// announce queues events for the other nodes.
+func (a *actor) announce(c *actors.Context[message], epoch string, evs []*Event) {
+	r := &a.relay
+	if a.topics.cfg.Relay == nil || len(evs) == 0 {
+		return
+	}
+	if r.epoch != epoch && len(r.queue) > 0 {
+		r.queue, r.number = nil, r.number+1
+	}
+	r.epoch = epoch
+	r.queue = append(r.queue, evs...)
+	if over := len(r.queue) - relayQueue; over > 0 {
+		a.m.unrelayed.Add(float64(over))
+		r.queue, r.number = r.queue[over:], r.number+1
+	}
+	a.send(c)
+}
+
+// send gives the Relay one frame at a time; what gathers meanwhile is the next.
+func (a *actor) send(c *actors.Context[message]) {
+	r := &a.relay
+	if r.sending || len(r.queue) == 0 {
+		return
+	}
+	n, size := 0, 0
+	for n < len(r.queue) && n < maxFrameEvents {
+		size += len(r.queue[n].wire)
+		if n > 0 && size > maxAppendBytes {
+			break
+		}
+		n++
+	}
+	r.number++
+	f := frame{node: a.topics.id, incarnation: r.incarnation, number: r.number, epoch: r.epoch}
+	for _, e := range r.queue[:n] {
+		f.events = append(f.events, Record{Seq: e.seq, At: time.Unix(0, e.at), Name: e.Name(), Data: e.Data()})
+	}
+	if r.queue = r.queue[n:]; len(r.queue) == 0 {
+		r.queue = nil
+	}
+	r.sending = true
+	relay, name, timeout := a.topics.cfg.Relay, a.name, a.topics.cfg.Timeout
+	c.Go(func(ctx context.Context) message {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		return &sent{events: n, err: relay.Publish(ctx, name, f.encode())}
+	}, func(err error) message { return &sent{events: n, err: err} })
+}
+
+func (a *actor) onSent(c *actors.Context[message], m *sent) {
+	a.relay.sending = false
+	if m.err != nil {
+		a.m.unrelayed.Add(float64(m.events))
+	}
+	a.send(c)
+}
+
+// follow reports whether frames of other nodes arrive; if not, it sees to it.
+func (a *actor) follow(c *actors.Context[message]) bool {
+	r := &a.relay
+	if a.topics.cfg.Relay == nil || r.following {
+		return true
+	}
+	if r.asked {
+		return false
+	}
+	r.asked = true
+	t, name := a.topics, a.name
+	receive := func(b []byte) { t.receive(name, b) }
+	c.Go(func(ctx context.Context) message {
+		ctx, cancel := context.WithTimeout(ctx, t.cfg.Timeout)
+		defer cancel()
+		return &followed{err: t.cfg.Relay.Follow(ctx, name, receive)}
+	}, func(err error) message { return &followed{err: err} })
+	return false
+}
+
+func (a *actor) onFollowed(c *actors.Context[message], m *followed) {
+	a.relay.asked = false
+	if m.err != nil {
+		err := unavailable(a.name, "follow", m.err)
+		a.joinAll(func(*subscribe) Joined { return Joined{Err: err} })
+		return
+	}
+	a.relay.following = true
+	if len(a.members) == 0 {
+		a.forgetOrder() // other nodes published unseen until now
+	}
+	if len(a.joins) == 0 && len(a.members) == 0 {
+		a.unfollow()
+		return
+	}
+	a.settle(c)
+}
+
+// unfollow stops the frames of other nodes. The order goes on unseen.
+func (a *actor) unfollow() {
+	if !a.relay.following {
+		return
+	}
+	a.relay.following, a.relay.peers = false, nil
+	a.topics.cfg.Relay.Unfollow(a.name)
+	a.forgetOrder()
+}
+
+// forgetOrder returns to not knowing where the topic stands. Only without
+// receivers: to them the order is a promise.
+func (a *actor) forgetOrder() {
+	a.state = state{name: a.name, policy: a.policy}
+	a.catchups, a.behind = nil, false
+}
+
+func (a *actor) onRelayed(c *actors.Context[message], f frame) {
+	fresh, lost := a.relay.arrived(f)
+	if !a.relay.following || (f.epoch != "") != a.policy.HasHistory() {
+		return
+	}
+	evs := make([]*Event, len(f.events))
+	for i, r := range f.events {
+		evs[i] = fromRecord(a.name, f.epoch, r)
+	}
+	if a.policy.HasHistory() { // order is by seq; the frame's number says nothing more
+		a.take(c, f.epoch, evs)
+		return
+	}
+	if !fresh {
+		return
+	}
+	if lost {
+		evs = append([]*Event{Stale(a.name, time.Now())}, evs...)
+	}
+	a.deliver(evs)
+}
+
+// receive takes a frame off the Relay. It runs on the Relay's goroutine.
+func (t *Topics) receive(name string, b []byte) {
+	f, err := decodeFrame(b)
+	if err != nil {
+		t.metrics.invalid.Inc()
+		return
+	}
+	// A full mailbox drops the frame; the numbers show that to the next one.
+	_, _ = t.keeper.TellExisting(name, &relayed{frame: f})
+}

@@ -1,0 +1,57 @@
+package topic
+
+import "time"
+
+// The window is bounded twice, because a topic of large events must not hold
+// memory that a topic of small ones never needs.
+const (
+	windowEvents = 256
+	windowBytes  = 256 << 10
+)
+
+// window holds the newest events of a topic as encoded bytes, consecutive and
+// ending at the newest. Whoever missed only a little is served from it, without
+// the Log.
+type window struct {
+	events []*Event
+	bytes  int
+}
+
+// push adds events that follow the newest one.
+func (w *window) push(evs []*Event, limit int) {
+	for _, e := range evs {
+		w.bytes += len(e.wire)
+	}
+	w.events = append(w.events, evs...)
+	limit = min(limit, windowEvents)
+	drop := 0
+	for len(w.events)-drop > limit || (w.bytes > windowBytes && len(w.events)-drop > 1) {
+		w.bytes -= len(w.events[drop].wire)
+		drop++
+	}
+	if drop > 0 {
+		n := copy(w.events, w.events[drop:])
+		clear(w.events[n:])
+		w.events = w.events[:n]
+	}
+}
+
+// after returns the events after seq if the window has all of them and none is
+// past its time.
+func (w *window) after(seq uint64, ttl time.Duration, now time.Time) ([]*Event, bool) {
+	if len(w.events) == 0 {
+		return nil, false
+	}
+	first := w.events[0].seq
+	if seq+1 < first {
+		return nil, false
+	}
+	rest := w.events[min(seq+1-first, uint64(len(w.events))):]
+	if len(rest) > 0 && ttl > 0 && now.UnixNano()-rest[0].at >= int64(ttl) {
+		return nil, false
+	}
+	// A copy: push moves the events of the window.
+	return append([]*Event(nil), rest...), true
+}
+
+func (w *window) clear() { *w = window{} }
