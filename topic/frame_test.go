@@ -1,0 +1,64 @@
+package topic
+
+import (
+	"bytes"
+	"reflect"
+	"testing"
+	"time"
+)
+
+func sampleFrame() frame {
+	return frame{node: "a", incarnation: 7, number: 3, epoch: "x", events: []Record{
+		{Seq: 1 << 62, At: time.UnixMilli(5), Name: "created", Data: []byte(`{"a":1}`)},
+		{Seq: 1<<62 + 1, At: time.UnixMilli(-5), Name: "ü", Data: []byte("null")},
+	}}
+}
+
+func TestFrameRoundTrip(t *testing.T) {
+	t.Parallel()
+	want := sampleFrame()
+	got, err := decodeFrame(want.encode())
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestFrameRefused(t *testing.T) {
+	t.Parallel()
+	change := func(f func(*frame)) []byte { s := sampleFrame(); f(&s); return s.encode() }
+	good := change(func(*frame) {})
+	for name, b := range map[string][]byte{
+		"nothing":            {},
+		"another version":    append([]byte{9}, good[1:]...),
+		"cut off":            good[:len(good)-1],
+		"something behind":   append(bytes.Clone(good), 0),
+		"no events":          change(func(f *frame) { f.events = nil }),
+		"no node":            change(func(f *frame) { f.node = "" }),
+		"number 0":           change(func(f *frame) { f.number = 0 }),
+		"data is not JSON":   change(func(f *frame) { f.events[0].Data = []byte("{") }),
+		"event with a quote": change(func(f *frame) { f.events[0].Name = `a"b` }),
+		"seq without epoch":  change(func(f *frame) { f.epoch = "" }),
+		"epoch without seq":  change(func(f *frame) { f.events[0].Seq = 0 }),
+		"text beyond the end": {frameVersion, 0xff, 0xff, 0xff, 0xff, 0x7f, 'a'},
+	} {
+		if _, err := decodeFrame(b); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func FuzzFrame(f *testing.F) {
+	s := sampleFrame()
+	f.Add(s.encode())
+	f.Add([]byte{frameVersion})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got, err := decodeFrame(b)
+		if err != nil {
+			return
+		}
+		again, err := decodeFrame(got.encode())
+		if err != nil || !reflect.DeepEqual(again, got) {
+			t.Fatalf("%+v became %+v, %v", got, again, err)
+		}
+	})
+}
