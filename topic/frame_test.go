@@ -28,17 +28,17 @@ func TestFrameRefused(t *testing.T) {
 	change := func(f func(*frame)) []byte { s := sampleFrame(); f(&s); return s.encode() }
 	good := change(func(*frame) {})
 	for name, b := range map[string][]byte{
-		"nothing":            {},
-		"another version":    append([]byte{9}, good[1:]...),
-		"cut off":            good[:len(good)-1],
-		"something behind":   append(bytes.Clone(good), 0),
-		"no events":          change(func(f *frame) { f.events = nil }),
-		"no node":            change(func(f *frame) { f.node = "" }),
-		"number 0":           change(func(f *frame) { f.number = 0 }),
-		"data is not JSON":   change(func(f *frame) { f.events[0].Data = []byte("{") }),
-		"event with a quote": change(func(f *frame) { f.events[0].Name = `a"b` }),
-		"seq without epoch":  change(func(f *frame) { f.epoch = "" }),
-		"epoch without seq":  change(func(f *frame) { f.events[0].Seq = 0 }),
+		"nothing":             {},
+		"another version":     append([]byte{9}, good[1:]...),
+		"cut off":             good[:len(good)-1],
+		"something behind":    append(bytes.Clone(good), 0),
+		"no events":           change(func(f *frame) { f.events = nil }),
+		"no node":             change(func(f *frame) { f.node = "" }),
+		"number 0":            change(func(f *frame) { f.number = 0 }),
+		"data is not JSON":    change(func(f *frame) { f.events[0].Data = []byte("{") }),
+		"event with a quote":  change(func(f *frame) { f.events[0].Name = `a"b` }),
+		"seq without epoch":   change(func(f *frame) { f.epoch = "" }),
+		"epoch without seq":   change(func(f *frame) { f.events[0].Seq = 0 }),
 		"text beyond the end": {frameVersion, 0xff, 0xff, 0xff, 0xff, 0x7f, 'a'},
 	} {
 		if _, err := decodeFrame(b); err == nil {
