@@ -26,7 +26,7 @@ const (
 type actor struct {
 	topics *Topics
 	name   string
-	policy Policy
+	policy *Policy
 	m      *policyMetrics
 	state  state
 
@@ -49,7 +49,7 @@ type actor struct {
 }
 
 func (t *Topics) newActor(name string) actors.Behavior[message] {
-	p := t.Policy(name)
+	p := t.policies.find(name)
 	return &actor{
 		topics: t, name: name, policy: p, m: t.metrics.of(p.Match),
 		state: state{name: name, policy: p},

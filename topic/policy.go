@@ -141,16 +141,19 @@ func (p Policy) retention() Retention {
 type Policies []Policy
 
 // For returns the policy of the topic, the default one where none matches.
-func (ps Policies) For(name string) Policy {
-	for _, p := range ps {
-		if p.matches(name) {
-			return p
+func (ps Policies) For(name string) Policy { return *ps.find(name) }
+
+// find shares the policy, which nobody changes.
+func (ps Policies) find(name string) *Policy {
+	for i := range ps {
+		if Match(ps[i].Match, name) {
+			return &ps[i]
 		}
 	}
-	return Policy{}.WithDefaults()
+	return &defaultPolicy
 }
 
-func (p Policy) matches(name string) bool { return Match(p.Match, name) }
+var defaultPolicy = Policy{}.WithDefaults()
 
 // Match reports whether a pattern of a Policy fits a name.
 func Match(pattern, name string) bool {

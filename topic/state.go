@@ -16,7 +16,7 @@ const earlyLimit = 1024
 // head+1 of the same epoch, or the Log says what became of it.
 type state struct {
 	name   string
-	policy Policy
+	policy *Policy
 
 	known bool // epoch and head have been learned
 	epoch string

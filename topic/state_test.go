@@ -32,7 +32,7 @@ func show(list []*Event) string {
 }
 
 func newState(epoch string, head uint64) state {
-	return state{name: "t", policy: Policy{}.WithDefaults(), known: true, epoch: epoch, head: head}
+	return state{name: "t", policy: &defaultPolicy, known: true, epoch: epoch, head: head}
 }
 
 func page(epoch string, head, oldest uint64, seqs ...uint64) Page {
@@ -54,7 +54,7 @@ func TestAccept(t *testing.T) {
 		head   uint64
 	}{
 		"in order":         {newState("e1", 2), "e1", []uint64{3, 4}, "[3 4]", false, 4},
-		"first ever":       {state{name: "t", policy: Policy{}.WithDefaults()}, "e1", []uint64{7}, "[7]", false, 7},
+		"first ever":       {state{name: "t", policy: &defaultPolicy}, "e1", []uint64{7}, "[7]", false, 7},
 		"known before":     {newState("e1", 5), "e1", []uint64{4, 5}, "[]", false, 5},
 		"overlap":          {newState("e1", 5), "e1", []uint64{4, 5, 6}, "[6]", false, 6},
 		"hole":             {newState("e1", 2), "e1", []uint64{4, 5}, "[]", true, 2},
@@ -112,7 +112,7 @@ func TestFill(t *testing.T) {
 		ready string
 		head  uint64
 	}{
-		"learns the head":         {state{name: "t", policy: Policy{}.WithDefaults()}, nil, page("e1", 9, 3), "[]", 9},
+		"learns the head":         {state{name: "t", policy: &defaultPolicy}, nil, page("e1", 9, 3), "[]", 9},
 		"fills a hole":            {newState("e1", 2), []uint64{5}, page("e1", 4, 1, 3, 4), "[3 4 5]", 5},
 		"page has it all":         {newState("e1", 2), []uint64{5}, page("e1", 6, 1, 3, 4, 5, 6), "[3 4 5 6]", 6},
 		"gone":                    {newState("e1", 2), []uint64{9}, page("e1", 9, 8, 8, 9), "[T(2,8) 8 9]", 9},
