@@ -1,0 +1,12 @@
+// Package proc starts the servers under test and reads from /proc what they and
+// everyone else on the machine cost.
+//
+// # Guarantees
+//
+//   - A server that was started ends with Stop, and with this process however
+//     it dies: TestStopEndsTheProcess.
+//   - CPU time is that of all threads of the process, user and system:
+//     TestUsageSeesWork.
+//
+// Linux only.
+package proc

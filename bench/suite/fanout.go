@@ -1,0 +1,129 @@
+//go:build linux
+
+package suite
+
+import (
+	"context"
+	"time"
+
+	"github.com/troupe-rt/troupe/bench/check"
+)
+
+// warmup is the share of the measured time that runs before it.
+const warmup = 4
+
+// flatOut keeps Window publishes in flight and measures what deliveries cost
+// and how many there are.
+func flatOut(ctx context.Context, x *session) (Sample, error) {
+	if err := x.connectAll(ctx); err != nil {
+		return Sample{}, err
+	}
+	x.field.sample = 15 // one in sixteen: the client must stay cheap
+	if x.scenario.Window == 1 {
+		x.field.sample = 0
+	}
+	pump := func() {
+		for x.writers.outstanding() < x.scenario.Window {
+			x.writers.next(x.loop.Now())
+		}
+	}
+	return x.measure(ctx, pump)
+}
+
+// paced publishes at a fixed rate, whatever the server does. Latency counts
+// from when an event was due, so that a server that stalls pays for all events
+// that it held up.
+func paced(ctx context.Context, x *session) (Sample, error) {
+	if err := x.connectAll(ctx); err != nil {
+		return Sample{}, err
+	}
+	var start time.Duration
+	gap := time.Second / time.Duration(x.scenario.Rate)
+	pump := func() {
+		if start == 0 {
+			start = x.loop.Now()
+		}
+		for {
+			due := start + time.Duration(x.writers.published)*gap
+			if due > x.loop.Now() || x.writers.outstanding() > x.scenario.Rate {
+				return
+			}
+			x.writers.next(due)
+		}
+	}
+	if err := x.loop.Tick(min(gap, 200*time.Microsecond), func(uint64) {}); err != nil {
+		return Sample{}, err
+	}
+	return x.measure(ctx, pump)
+}
+
+func (x *session) connectAll(ctx context.Context) error {
+	if err := x.connectReceivers(ctx, nil); err != nil {
+		return err
+	}
+	return x.connectWriters(ctx)
+}
+
+// measure runs pump through a warm-up and the measured time, then lets
+// everything arrive and checks it.
+func (x *session) measure(ctx context.Context, pump func()) (Sample, error) {
+	if err := x.pumpFor(ctx, x.options.Duration/warmup, pump); err != nil {
+		return Sample{}, err
+	}
+	x.field.latency.Reset()
+	before, err := x.read(ctx, false)
+	if err != nil {
+		return Sample{}, err
+	}
+	stop := x.startProfile(ctx)
+	err = x.pumpFor(ctx, x.options.Duration, pump)
+	if err != nil {
+		return Sample{}, err
+	}
+	after, err := x.read(ctx, true)
+	if err != nil {
+		return Sample{}, err
+	}
+	stop()
+	faults, err := x.settle(ctx)
+	return Sample{Metrics: x.deliveryMetrics(before, after), Faults: faults}, err
+}
+
+func (x *session) pumpFor(ctx context.Context, d time.Duration, pump func()) error {
+	end := time.Time{}
+	return x.run(ctx, d+settleWithin, func() bool {
+		if end.IsZero() {
+			end = time.Now().Add(d)
+		}
+		pump()
+		return !time.Now().Before(end)
+	})
+}
+
+// settle waits until everything that was published has arrived, or clearly will
+// not, and returns what is wrong.
+func (x *session) settle(ctx context.Context) (check.Faults, error) {
+	x.loop.StopTicking()
+	err := x.run(ctx, settleWithin, x.writers.settled)
+	x.writers.end()
+	return x.field.order.Faults(), err
+}
+
+func (x *session) deliveryMetrics(before, after reading) map[string]float64 {
+	seconds := after.at.Sub(before.at).Seconds()
+	deliveries := float64(max(1, after.delivered-before.delivered))
+	m := map[string]float64{
+		CPUPerDelivery:    (after.server - before.server).Seconds() * 1e6 / deliveries,
+		ClientPerDelivery: (after.self - before.self).Seconds() * 1e6 / deliveries,
+		DeliveriesPerSec:  deliveries / seconds,
+		P50:               milliseconds(x.field.latency.Quantile(0.50)),
+		P99:               milliseconds(x.field.latency.Quantile(0.99)),
+		Others:            after.others(before),
+	}
+	if allocs, ok := after.counted(before, "go_memstats_mallocs_total"); ok {
+		m[AllocsPerDelivery] = allocs / deliveries
+	}
+	return m
+}
+
+func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }
