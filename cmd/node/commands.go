@@ -1,0 +1,120 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/troupe-rt/troupe/cmd/node/settings"
+)
+
+const description = `A Troupe node: topics with history for realtime messaging, over WebSocket.
+
+Try it:
+
+  node                                       serve on http://127.0.0.1:8080; open it in two windows
+  node tail room:lobby                       print what is published there, and go on
+  node publish room:lobby msg '{"text":"hi"}'
+
+Set it up:
+
+  node config > troupe.yaml                  write the configuration that is in force to a file
+  node check troupe.yaml                     say everything that is wrong with a file
+  node --config troupe.yaml --log-level debug
+
+A setting is a flag (--log-level), an environment variable (TROUPE_LOG_LEVEL) or a line of the file
+(log: {level: debug}); a flag wins over the environment, and that over the file. Topics and
+authentication are set in the file only.`
+
+// commands is the command line.
+type commands struct {
+	Serve   serveCommand   `cmd:"" default:"withargs" help:"Run a node. This is what happens without a command."`
+	Config  configCommand  `cmd:"" help:"Print the configuration in force, as a file, with where each value came from."`
+	Check   checkCommand   `cmd:"" help:"Say everything that is wrong with a configuration."`
+	Tail    tailCommand    `cmd:"" help:"Print the events of a topic of a running node, one JSON object per line."`
+	Publish publishCommand `cmd:"" help:"Publish an event to a topic of a running node and print its position."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// settingFlags are the settings with one value. describeFlags takes their help
+// from package settings; a test compares both lists.
+type settingFlags struct {
+	Listen       *string `placeholder:"ADDR"`
+	Origins      *string `placeholder:"URL,..."`
+	AnyScript    *bool
+	Memory       *string `placeholder:"SIZE"`
+	DrainTimeout *string `placeholder:"TIME"`
+	LogLevel     *string `placeholder:"LEVEL"`
+	LogFormat    *string `placeholder:"FORMAT"`
+
+	GatewayFrame                 *string `placeholder:"SIZE"`
+	GatewayQueue                 *string `placeholder:"SIZE"`
+	GatewayTopics                *string `placeholder:"N"`
+	GatewayFramesPerSecond       *string `placeholder:"N"`
+	GatewayConnections           *string `placeholder:"N"`
+	GatewayConnectionsPerAddress *string `placeholder:"N"`
+	GatewayUpgradesPerAddress    *string `placeholder:"N"`
+	GatewayHookTimeout           *string `placeholder:"TIME"`
+	GatewayPingAfter             *string `placeholder:"TIME"`
+	GatewayIdleTimeout           *string `placeholder:"TIME"`
+}
+
+// configured is a command that works with a configuration.
+type configured struct {
+	Config string `short:"c" placeholder:"FILE" help:"Configuration file, YAML (TROUPE_CONFIG)."`
+	settingFlags
+}
+
+// given maps the flags on the command line to the texts that were given.
+type given map[string]string
+
+func flagsGiven(parsed *kong.Context) given {
+	flags := given{}
+	for _, p := range parsed.Path {
+		if p.Flag == nil || !p.Flag.Target.IsValid() {
+			continue
+		}
+		v := p.Flag.Target
+		for v.Kind().String() == "ptr" && !v.IsNil() {
+			v = v.Elem()
+		}
+		flags[p.Flag.Name] = fmt.Sprint(v.Interface())
+	}
+	return flags
+}
+
+// describeFlags writes help, default and environment variable of each setting.
+func describeFlags(k *kong.Kong) error {
+	byFlag := map[string]settings.Setting{}
+	for _, s := range settings.Described() {
+		byFlag[s.Flag] = s
+	}
+	return kong.Visit(k.Model, func(node kong.Visitable, next kong.Next) error {
+		if f, ok := node.(*kong.Flag); ok {
+			if s, ok := byFlag[f.Name]; ok {
+				initial := s.Default
+				if initial == "" {
+					initial = "none"
+				}
+				f.Help = fmt.Sprintf("%s Default %s. (%s)", s.Help, initial, s.Env)
+			}
+		}
+		return next(nil)
+	})
+}
+
+var unknownFlag = regexp.MustCompile(`^unknown flag --([A-Za-z0-9-]+)`)
+
+// explainUsage adds what to do to kong's messages.
+func explainUsage(err error) error {
+	m := unknownFlag.FindStringSubmatch(err.Error())
+	if m != nil {
+		if later := settings.Later(strings.ReplaceAll(m[1], "-", ".")); later != nil {
+			return fmt.Errorf("--%s: %w", m[1], later)
+		}
+	}
+	return errors.Join(err, errors.New("Run node --help to see the commands and flags."))
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/troupe-rt/troupe/cmd/node/settings"
+)
+
+type serveCommand struct{ configured }
+
+// Run serves until a signal or the end of ctx, and then stops gently.
+func (c *serveCommand) Run(ctx context.Context, m *Main, flags given) error {
+	loaded, err := c.load(m, flags)
+	if err != nil {
+		return err
+	}
+	logger := newLogger(m.Stderr, loaded.Log)
+	raiseFileLimit(logger)
+	s, err := startServer(ctx, loaded, logger)
+	if err != nil {
+		return err
+	}
+	announce(logger, loaded, s.URL())
+	if m.Serving != nil {
+		m.Serving(s.URL())
+	}
+	signals, release := m.signals()
+	defer release()
+	cause := s.wait(ctx, signals)
+	return errors.Join(cause, s.stop(loaded.DrainTimeout, signals))
+}
+
+// announce tells what a newcomer and an operator have to know.
+func announce(logger *slog.Logger, loaded *settings.Loaded, url string) {
+	if loaded.JWT == nil {
+		logger.Warn("no authentication: everyone on this machine may subscribe and publish, and nobody else can connect")
+		for _, o := range loaded.Origins {
+			if o == "*" {
+				logger.Warn("origins is *: every web page opened on this machine may subscribe and publish too")
+			}
+		}
+	}
+	logger.Info("node is serving: open the url in a browser", "url", url)
+}
+
+// signals returns what Main has, or the process's own.
+func (m *Main) signals() (<-chan os.Signal, func()) {
+	if m.Signals != nil {
+		return m.Signals, func() {}
+	}
+	own := make(chan os.Signal, 2)
+	signal.Notify(own, syscall.SIGINT, syscall.SIGTERM)
+	return own, func() { signal.Stop(own) }
+}
+
+// wait returns when the node is to stop; with an error if it failed by itself.
+func (s *server) wait(ctx context.Context, signals <-chan os.Signal) error {
+	select {
+	case sig := <-signals:
+		s.logger.Info("stopping; a second signal ends the node at once", "signal", sig.String())
+		return nil
+	case <-ctx.Done():
+		return nil
+	case err := <-s.failed:
+		return fmt.Errorf("serve: %w", err)
+	}
+}
+
+var errSecondSignal = errors.New("ended at once by a second signal; clients were not told")
+
+// stop drains within the timeout. A second signal cuts it short.
+func (s *server) stop(timeout time.Duration, signals <-chan os.Signal) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- s.drain(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-signals:
+		cancel()
+		s.close()
+		<-done
+		return errSecondSignal
+	}
+}

@@ -1,0 +1,27 @@
+// Package settings puts the configuration of a node together from flags,
+// TROUPE_ environment variables, a YAML file and defaults, and says everything
+// that is wrong with it at once.
+//
+// # Guarantees
+//
+//   - A flag wins over the environment, that over the file, that over the
+//     default, for every setting with one value (TestPrecedence).
+//   - Every fault is told in one go, with the flag, the variable, or the line
+//     and column it came from (TestAllFaultsAtOnce, TestFaultPlaces).
+//   - A setting that this version does not have is refused, never ignored
+//     (TestLaterSettings, TestUnknownSettings).
+//   - Without authentication only a loopback address is accepted
+//     (TestPublicAddressNeedsAuthentication).
+//   - No fault and no printed configuration shows a secret
+//     (TestSecretsStayHidden, FuzzConfig).
+//   - What Print writes, Load reads to the same settings (TestPrintRoundTrip).
+//   - No file makes Load panic, whatever its bytes (FuzzConfig).
+//
+// # Messages
+//
+// None; there is no actor here and no state.
+//
+// # Failure
+//
+// Load fails with an error that joins a *Fault for each thing that is wrong.
+package settings

@@ -1,0 +1,43 @@
+package settings
+
+import (
+	"bytes"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// FuzzConfig feeds Load arbitrary files: it never panics, a fault never shows a
+// line that may hold a secret, and what it accepts survives Print.
+func FuzzConfig(f *testing.F) {
+	f.Add([]byte(full))
+	f.Add([]byte("memory: 1MiB\nmemory: 2MiB"))
+	f.Add([]byte("a: &a [*a]\ntopics: *a"))
+	f.Add([]byte("topics: &t\n- &r {match: a, idle: 1s}\n- *r"))
+	f.Add([]byte("auth:\n  jwt:\n    keys: |\n      hunter2hunter2\n  x"))
+	f.Add([]byte("? [a]\n: b\n--- !!map {}\n... # c\n%YAML 1.2"))
+	f.Add([]byte("log: {level: \"\\u0000\\x41\", format: 'a''b'}"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		l, err := Load(Input{File: "f.yaml", Text: text})
+		if err != nil {
+			if bytes.Contains(text, []byte("keys: |\n      hunter2hunter2")) && strings.Contains(err.Error(), "hunter2hunter2") {
+				t.Errorf("shows a secret: %v", err)
+			}
+			return
+		}
+		if l.JWT != nil && shownKeys(l.JWT.Keys) == mask {
+			return // the secret is not printed, so it can not be read back
+		}
+		var out bytes.Buffer
+		if err := l.Print(&out); err != nil {
+			t.Fatal(err)
+		}
+		again, err := Load(Input{File: "again.yaml", Text: out.Bytes()})
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out.Bytes())
+		}
+		if !reflect.DeepEqual(l.Settings, again.Settings) {
+			t.Errorf("read back\n%+v\nwant\n%+v", again.Settings, l.Settings)
+		}
+	})
+}

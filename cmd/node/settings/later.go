@@ -1,0 +1,86 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// later has the settings of protocol.md that this version does not have yet,
+// and what they are for. They are refused, since a node that ignored them would
+// not do what its operator asked.
+var later = map[string]string{
+	"redis":                "a cluster over Redis",
+	"postgres":             "storage in Postgres",
+	"prefix":               "sharing a backend with another cluster",
+	"groups":               "groups",
+	"limits":               "rate limits",
+	"bridge":               "the bridge from Postgres",
+	"presence":             "presence",
+	"cursors":              "cursors",
+	"auth.apiKeys":         "the HTTP interface with its keys",
+	"topics.presence":      "presence",
+	"topics.cursors":       "cursors",
+	"topics.limit":         "rate limits",
+	"topics.history.store": "another store than memory",
+}
+
+var index = regexp.MustCompile(`\[\d+\]`)
+
+// Later returns the sentence for a setting of a later version, nil for others.
+func Later(key string) error {
+	what, ok := later[index.ReplaceAllString(key, "")]
+	if !ok {
+		return nil
+	}
+	return fmt.Errorf("%s is not in this version of Troupe, so %s does nothing here; remove it", what, leaf(key))
+}
+
+func leaf(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
+
+// unknown says that a name is not a setting, and which one may have been meant.
+func unknown(name string, known []string) error {
+	if best := Nearest(name, known); best != "" {
+		return fmt.Errorf("is not a setting; did you mean %s?", best)
+	}
+	if len(known) == 0 {
+		return errors.New("is not a setting")
+	}
+	return fmt.Errorf("is not a setting; there are %s", strings.Join(known, ", "))
+}
+
+// Nearest returns the known name that looks most like name, "" if none does.
+func Nearest(name string, known []string) string {
+	best, least := "", 3
+	if len(name) > 64 {
+		return ""
+	}
+	for _, k := range known {
+		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < least && d < len(k)/2+1 {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+// distance is Levenshtein's.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, diagonal+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}

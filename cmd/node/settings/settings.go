@@ -1,0 +1,99 @@
+package settings
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/troupe-rt/troupe/topic"
+)
+
+// Settings is what a node runs with. Load fills it; every field is then within
+// its bounds.
+type Settings struct {
+	// Listen is the address of the HTTP server, host:port. Port 0 takes a free
+	// one.
+	Listen string
+
+	// Origins are the web origins whose pages may connect, beside the node's
+	// own. "*" allows every page.
+	Origins []string
+
+	// AnyScript allows topic names of every script; otherwise they are ASCII.
+	AnyScript bool
+
+	// Memory is how many bytes the history of all topics may take.
+	Memory Bytes
+
+	// DrainTimeout bounds how long a gentle stop takes.
+	DrainTimeout time.Duration
+
+	Log     Log
+	Gateway Gateway
+
+	// JWT says how clients prove who they are. nil: nobody has to.
+	JWT *JWT
+
+	// Topics are tried in order; the first whose pattern fits a name decides.
+	Topics []Topic
+}
+
+// Log says what the node writes to standard error.
+type Log struct {
+	Level  slog.Level
+	Format string // FormatAuto, FormatText or FormatJSON
+}
+
+// Values of Log.Format.
+const (
+	FormatAuto = "auto" // text on a terminal, JSON otherwise
+	FormatText = "text"
+	FormatJSON = "json"
+)
+
+// Gateway is what one client, one address and all of them together may take.
+// -1 in a count means no limit.
+type Gateway struct {
+	Frame                 Bytes // one inbound frame
+	Queue                 Bytes // what waits for one connection
+	Topics                int   // topics per connection
+	FramesPerSecond       int   // inbound frames per connection
+	Connections           int   // on this node
+	ConnectionsPerAddress int
+	UpgradesPerAddress    int // within 10 seconds
+
+	HookTimeout time.Duration // authentication and the access rules
+	PingAfter   time.Duration // silence towards a client before a ping
+	IdleTimeout time.Duration // silence of a client before it counts as gone
+}
+
+// JWT says which tokens are believed and what is read from them.
+type JWT struct {
+	Keys       string // a JWKS URL, a PEM public key, or a shared secret
+	Algorithms []string
+	Audience   string
+	Issuer     string
+	Cookie     string   // name of a cookie that may carry the token; "" for none
+	Identity   string   // claim that names the user
+	Roles      string   // claim that lists the user's roles
+	Data       []string // claims that other users may see
+}
+
+// Topic is a policy and who may use topics of it.
+type Topic struct {
+	Policy topic.Policy
+
+	// Subscribe and Publish list who may: anyone, authenticated, members (only
+	// Publish), role:NAME, server or none. One that fits is enough.
+	Subscribe []string
+	Publish   []string
+}
+
+// Who may subscribe or publish, in the words of the configuration file.
+const (
+	Anyone        = "anyone"
+	Authenticated = "authenticated"
+	Members       = "members"
+	Server        = "server"
+	Nobody        = "none"
+	RolePrefix    = "role:"
+)
