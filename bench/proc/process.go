@@ -24,6 +24,7 @@ type Command struct {
 	Path string
 	Args []string
 	Env  []string // added to this process' own
+	Dir  string   // to run in, "" for this process' own
 }
 
 // A Process is a server that was started. Stop it.
@@ -38,6 +39,7 @@ type Process struct {
 func Start(ctx context.Context, c Command) (*Process, error) {
 	p := &Process{cmd: exec.CommandContext(ctx, c.Path, c.Args...), output: &tail{}, ended: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), c.Env...)
+	p.cmd.Dir = c.Dir
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/troupe-rt/troupe/bench/check"
+	"github.com/troupe-rt/troupe/bench/report"
 )
 
 // warmup is the share of the measured time that runs before it.
@@ -113,15 +114,15 @@ func (x *session) deliveryMetrics(before, after reading) map[string]float64 {
 	seconds := after.at.Sub(before.at).Seconds()
 	deliveries := float64(max(1, after.delivered-before.delivered))
 	m := map[string]float64{
-		CPUPerDelivery:    (after.server - before.server).Seconds() * 1e6 / deliveries,
-		ClientPerDelivery: (after.self - before.self).Seconds() * 1e6 / deliveries,
-		DeliveriesPerSec:  deliveries / seconds,
-		P50:               milliseconds(x.field.latency.Quantile(0.50)),
-		P99:               milliseconds(x.field.latency.Quantile(0.99)),
-		Others:            after.others(before),
+		report.CPUPerDelivery:    (after.server - before.server).Seconds() * 1e6 / deliveries,
+		report.ClientPerDelivery: (after.self - before.self).Seconds() * 1e6 / deliveries,
+		report.DeliveriesPerSec:  deliveries / seconds,
+		report.P50:               milliseconds(x.field.latency.Quantile(0.50)),
+		report.P99:               milliseconds(x.field.latency.Quantile(0.99)),
+		report.Others:            after.others(before),
 	}
 	if allocs, ok := after.counted(before, "go_memstats_mallocs_total"); ok {
-		m[AllocsPerDelivery] = allocs / deliveries
+		m[report.AllocsPerDelivery] = allocs / deliveries
 	}
 	return m
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/troupe-rt/troupe/bench/check"
+	"github.com/troupe-rt/troupe/bench/report"
 )
 
 // idle measures what connections hold that get nothing: resident memory as the
@@ -35,12 +36,12 @@ func idle(ctx context.Context, x *session) (Sample, error) {
 func (x *session) memoryMetrics(before, after reading) map[string]float64 {
 	perConn := func(bytes float64) float64 { return bytes / 1024 / float64(x.scenario.Connections()) }
 	m := map[string]float64{
-		RSSPerConnection: perConn(float64(after.rss - before.rss)),
-		Others:           after.others(before),
+		report.RSSPerConn: perConn(float64(after.rss - before.rss)),
+		report.Others:     after.others(before),
 	}
 	for metric, name := range map[string]string{
-		HeapPerConnection: "go_memstats_heap_inuse_bytes",
-		StackPerConn:      "go_memstats_stack_inuse_bytes",
+		report.HeapPerConn:  "go_memstats_heap_inuse_bytes",
+		report.StackPerConn: "go_memstats_stack_inuse_bytes",
 	} {
 		if grown, ok := after.counted(before, name); ok {
 			m[metric] = perConn(grown)
@@ -69,10 +70,10 @@ func connectStorm(ctx context.Context, x *session) (Sample, error) {
 func (x *session) connectMetrics(before, after reading) map[string]float64 {
 	n, seconds := float64(x.scenario.Connections()), after.at.Sub(before.at).Seconds()
 	return map[string]float64{
-		Seconds:          seconds,
-		PerSecond:        n / seconds,
-		CPUPerConnection: (after.server - before.server).Seconds() * 1e6 / n,
-		Others:           after.others(before),
+		report.Seconds:     seconds,
+		report.ConnsPerSec: n / seconds,
+		report.CPUPerConn:  (after.server - before.server).Seconds() * 1e6 / n,
+		report.Others:      after.others(before),
 	}
 }
 

@@ -13,16 +13,18 @@ import (
 	"time"
 )
 
+func (x *session) profiling() bool { return x.options.Profile != "" && x.target.Profiled != "" }
+
 // startProfile fetches a CPU profile of our server during the measured time, if
 // one is wanted, and returns a function that waits until it is written. A
 // profile costs the server a few per cent, so figures of such a run are not for
 // comparing.
 func (x *session) startProfile(ctx context.Context) (stop func()) {
-	if x.options.Profile == "" || x.target.Profile == "" {
+	if !x.profiling() {
 		return func() {}
 	}
 	file := filepath.Join(x.options.Profile, x.scenario.Name+".pprof")
-	url := fmt.Sprintf("%s?seconds=%d", x.url(x.target.Profile), max(1, int(x.options.Duration.Seconds())))
+	url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", x.profiler, max(1, int(x.options.Duration.Seconds())))
 	done := make(chan struct{})
 	go func() { // ends with the request, which stop waits for
 		defer close(done)

@@ -25,6 +25,9 @@ var kinds = map[Kind]func(context.Context, *session) (Sample, error){
 // Round runs a scenario once on a fresh server. The error also tells of faults:
 // a run that loses, doubles or swaps anything has no figures worth having.
 func Round(ctx context.Context, t Target, s Scenario, o Options) (Sample, error) {
+	if s.Kind == InProcess {
+		return inProcess(ctx, s, o)
+	}
 	const ownFiles = 60 // what client and server need besides connections
 	if need := s.Connections() + maxPublishers + ownFiles; need > o.Files {
 		return Sample{}, fmt.Errorf("%w: %s needs %d open files, the limit is %d", ErrDoesNotFit, s.Name, need, o.Files)

@@ -72,6 +72,8 @@ func Full() []Scenario {
 			Kind: InProcess, Program: "topics", Count: 1_000_000},
 		{Name: "publish-typed", Question: "What does a publish cost a Go program?",
 			Kind: InProcess, Program: "publish", Count: 2_000_000},
+		{Name: "publish-typed-kept", Question: "What does it cost when the topic keeps history in memory?",
+			Kind: InProcess, Program: "publish", Count: 2_000_000, History: true},
 	}
 }
 

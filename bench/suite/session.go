@@ -31,6 +31,7 @@ type session struct {
 	options  Options
 	server   *proc.Process
 	address  netip.AddrPort
+	profiler string // where the server serves pprof, "" without
 	loop     *load.Loop
 	field    *field
 	writers  *publishers
@@ -45,7 +46,7 @@ func open(ctx context.Context, t Target, s Scenario, o Options) (*session, error
 	if x.loop, err = load.NewLoop(); err != nil {
 		return nil, err
 	}
-	if x.server, err = proc.Start(ctx, t.Command(address)); err != nil {
+	if err := x.start(ctx); err != nil {
 		x.loop.Close()
 		return nil, err
 	}
@@ -57,6 +58,21 @@ func open(ctx context.Context, t Target, s Scenario, o Options) (*session, error
 	}
 	x.prepare()
 	return x, nil
+}
+
+func (x *session) start(ctx context.Context) error {
+	command, err := x.target.Command(x.address.String())
+	if err != nil {
+		return err
+	}
+	if x.profiling() {
+		if x.profiler, err = proc.FreeAddress(ctx); err != nil {
+			return err
+		}
+		command.Env = append(command.Env, x.target.Profiled+"="+x.profiler)
+	}
+	x.server, err = proc.Start(ctx, command)
+	return err
 }
 
 func (x *session) url(path string) string { return "http://" + x.address.String() + path }
