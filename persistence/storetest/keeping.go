@@ -71,6 +71,9 @@ func epochIsStable(s *scene) {
 		}
 		if i%2 == 1 {
 			s.pass(2) // everything expires
+			if got := s.read("t", 0, 0, keep).Head.Epoch; got != epoch {
+				s.Fatalf("round %d: epoch %q became %q as events expired", i, epoch, got)
+			}
 		}
 	}
 }

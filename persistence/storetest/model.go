@@ -88,7 +88,10 @@ type machine struct {
 
 // randomCalls is a state-machine test. Time passes in it only where it is fake.
 func randomCalls(s *scene) {
-	round := 0
+	round, scale := 0, 1.0
+	if s.opts.Bubble == nil {
+		scale = 1000 // a slow moment must not age anything
+	}
 	// Rapid asks a *testing.T for its deadline, which a bubble does not allow.
 	rapid.Check(struct{ rapid.TB }{s.T}, func(t *rapid.T) {
 		round++
@@ -100,8 +103,8 @@ func randomCalls(s *scene) {
 			// that nothing depends on the very moment.
 			keep: topic.Retention{
 				Size:  rapid.IntRange(1, 6).Draw(t, "size"),
-				TTL:   s.units(rapid.SampledFrom([]float64{0, 1.5, 3.5}).Draw(t, "ttl")),
-				Dedup: s.units(rapid.SampledFrom([]float64{0, 2.5, 4.5}).Draw(t, "dedup")),
+				TTL:   s.units(scale * rapid.SampledFrom([]float64{0, 1.5, 3.5}).Draw(t, "ttl")),
+				Dedup: s.units(scale * rapid.SampledFrom([]float64{0, 2.5, 4.5}).Draw(t, "dedup")),
 			},
 		}
 		actions := map[string]func(*rapid.T){"append": m.doAppend, "read": m.doRead, "clear": m.doClear}
@@ -113,7 +116,7 @@ func randomCalls(s *scene) {
 }
 
 func (m *machine) draw(t *rapid.T) (string, *model) {
-	name := m.prefix + rapid.SampledFrom([]string{"a", "b", "a:*"}).Draw(t, "topic")
+	name := m.prefix + rapid.SampledFrom([]string{"a", "a:*"}).Draw(t, "topic")
 	if m.topics[name] == nil {
 		m.topics[name] = &model{keep: m.keep}
 	}
@@ -122,7 +125,7 @@ func (m *machine) draw(t *rapid.T) (string, *model) {
 
 func (m *machine) doAppend(t *rapid.T) {
 	name, want := m.draw(t)
-	ids := rapid.SliceOfN(rapid.SampledFrom([]string{"", "1", "2", "3", "4"}), 0, 5).Draw(t, "ids")
+	ids := rapid.SliceOfN(rapid.SampledFrom([]string{"", "1", "2", "3"}), 0, 5).Draw(t, "ids")
 	batch := make([]topic.Entry, len(ids))
 	for i, id := range ids {
 		batch[i] = withID(id, fmt.Sprint(name, len(want.events), i))

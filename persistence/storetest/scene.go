@@ -127,6 +127,6 @@ func (s *scene) head(name string) topic.Position {
 }
 
 // pass lets units of time pass.
-func (s *scene) pass(units float64) { s.opts.Sleep(s.units(units)) }
+func (s *scene) pass(units float64) { s.opts.Sleep(s.log, s.units(units)) }
 
 func (s *scene) units(n float64) time.Duration { return time.Duration(n * float64(s.opts.Unit)) }

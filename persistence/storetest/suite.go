@@ -25,10 +25,10 @@ type Options struct {
 	// Defaults to one second.
 	Unit time.Duration
 
-	// Sleep lets time pass by the store's clock.
+	// Sleep lets time pass by the Log's clock.
 	//
 	// Defaults to time.Sleep.
-	Sleep func(d time.Duration)
+	Sleep func(log topic.Log, d time.Duration)
 }
 
 func (o Options) withDefaults() Options {
@@ -36,7 +36,7 @@ func (o Options) withDefaults() Options {
 		o.Unit = time.Second
 	}
 	if o.Sleep == nil {
-		o.Sleep = time.Sleep
+		o.Sleep = func(_ topic.Log, d time.Duration) { time.Sleep(d) }
 	}
 	return o
 }
