@@ -1,0 +1,2 @@
+// Package gateway carries topics to browsers and other clients over WebSocket.
+package gateway

@@ -1,0 +1,2 @@
+// Package wsclient is a small client of Troupe's protocol.
+package wsclient
