@@ -1,0 +1,103 @@
+// What stands around the room: the state of the connection, colours, views of the narrow screen,
+// tabs and the copy button.
+
+import { $, store } from './dom.js';
+
+/** Starts all of it. */
+export function chrome(client) {
+  connection(client);
+  theme();
+  views();
+  tabs();
+}
+
+// ---- the state of the connection ----
+
+function connection(client) {
+  let next = 0;
+  const left = () => { $('countdown').textContent = next ? `in ${Math.max(0, Math.ceil((next - Date.now()) / 1000))} s` : ''; };
+  const show = (s) => {
+    $('connection').dataset.state = s.state;
+    next = s.state === 'waiting' ? Date.now() + s.delay : 0;
+    const text = describe(s);
+    if ($('connection-text').textContent !== text) $('connection-text').textContent = text;
+    $('retry').hidden = s.state !== 'waiting' && s.state !== 'closed';
+    $('retry').textContent = s.state === 'closed' ? 'Reload' : 'Try now';
+    left();
+  };
+  client.on('status', show);
+  show(client.status);
+  setInterval(left, 500);
+  $('retry').addEventListener('click', () => { if (client.status.state === 'closed') location.reload(); else client.retry(); });
+}
+
+function describe({ state, attempt, code }) {
+  if (state === 'open') return 'Connected';
+  if (state === 'closed') return `Closed for good (${code})`;
+  if (state === 'waiting' || attempt > 0) return 'No connection, trying again';
+  return 'Connecting';
+}
+
+// ---- light and dark ----
+
+function theme() {
+  const names = { system: 'as the system', light: 'light', dark: 'dark' };
+  const order = Object.keys(names);
+  let now = order.includes(store.get('localStorage', 'troupe:theme')) ? store.get('localStorage', 'troupe:theme') : 'system';
+  const apply = () => {
+    document.documentElement.dataset.theme = now;
+    $('theme').ariaLabel = $('theme').title = `Colours: ${names[now]}`;
+  };
+  $('theme').addEventListener('click', () => {
+    now = order[(order.indexOf(now) + 1) % order.length];
+    store.set('localStorage', 'troupe:theme', now);
+    apply();
+  });
+  apply();
+}
+
+// ---- parts of the page, one at a time where it is narrow ----
+
+function views() {
+  const buttons = [...document.querySelectorAll('.views button')];
+  for (const b of buttons) {
+    b.addEventListener('click', () => {
+      document.body.dataset.view = b.dataset.view;
+      for (const other of buttons) other.ariaCurrent = other === b ? 'true' : null;
+    });
+  }
+}
+
+// ---- code ----
+
+function tabs() {
+  const all = [...document.querySelectorAll('[role="tab"]')];
+  const select = (tab) => {
+    for (const t of all) {
+      t.ariaSelected = String(t === tab);
+      t.tabIndex = t === tab ? 0 : -1;
+      $(t.getAttribute('aria-controls')).hidden = t !== tab;
+    }
+    tab.focus();
+  };
+  for (const [i, tab] of all.entries()) {
+    tab.addEventListener('click', () => select(tab));
+    tab.addEventListener('keydown', (e) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[e.key];
+      if (step) select(all[(i + step + all.length) % all.length]);
+    });
+  }
+  $('copy').addEventListener('click', copy);
+}
+
+async function copy() {
+  const code = document.querySelector('[role="tabpanel"]:not([hidden]) code');
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+    $('copy').textContent = 'Copied';
+  } catch {
+    getSelection().selectAllChildren(code); // no leave to write: mark it, so that Ctrl C does
+    $('copy').textContent = 'Marked';
+  }
+  setTimeout(() => { $('copy').textContent = 'Copy'; }, 2000);
+}

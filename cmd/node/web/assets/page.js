@@ -1,0 +1,109 @@
+// The page: ties the client to the room, the panels and the keys.
+
+import { connect } from '/troupe.js';
+import { $, store } from './dom.js';
+import { chrome } from './chrome.js';
+import { Log } from './log.js';
+import { profile } from './profile.js';
+import { Room } from './room.js';
+import { stats } from './stats.js';
+import { Who } from './who.js';
+import { wire } from './wire.js';
+
+const client = connect();
+const me = profile(() => who.renamed());
+const who = new Who(client, me, () => done('window'));
+const log = new Log((unread) => { document.title = `${unread ? `(${unread}) ` : ''}${room?.name ?? ''} - Troupe`; });
+let room = null;
+
+// ---- rooms ----
+
+// A room's name becomes a part of a topic's, so it keeps to what topics allow.
+const clean = (name) => name.replace(/[^\w.:-]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 64) || 'lobby';
+
+function enter() {
+  let name = location.hash.slice(1);
+  try { name = decodeURIComponent(name); } catch { /* a stray percent sign: as it stands */ }
+  name = clean(name);
+  if (room?.name === name) return;
+  room?.close();
+  $('room-title').textContent = name;
+  for (const el of document.querySelectorAll('[data-room]')) el.textContent = name;
+  $('second').href = location.href;
+  room = new Room(name, client, me, log, heard);
+  document.title = `${name} - Troupe`;
+  who.enter(name);
+}
+
+function heard(what, value) {
+  if (what === 'said') done('say');
+  if (what === 'played' && value > 0 && performance.getEntriesByType('navigation')[0]?.type === 'reload') done('reload');
+  if (what === 'restarted') done('restart');
+  if (what === 'elsewhere') log.notice(value, true);
+}
+
+$('room-form').addEventListener('submit', (e) => {
+  e.preventDefault();
+  if (!$('room-name').value.trim()) return;
+  location.hash = clean($('room-name').value);
+  $('room-name').value = '';
+  $('text').focus();
+});
+addEventListener('hashchange', enter);
+
+// ---- speaking ----
+
+function speak() {
+  const text = $('text').value.trim();
+  if (!text) return;
+  room.say(text);
+  $('text').value = '';
+  grow();
+}
+
+function grow() {
+  $('text').style.height = 'auto';
+  $('text').style.height = `${$('text').scrollHeight + 2}px`;
+}
+
+$('composer').addEventListener('submit', (e) => { e.preventDefault(); speak(); $('text').focus(); });
+$('text').addEventListener('input', grow);
+$('text').addEventListener('keydown', (e) => {
+  if (e.key !== 'Enter' || e.shiftKey || e.isComposing) return;
+  e.preventDefault();
+  speak();
+});
+
+// ---- the list that ticks itself off ----
+
+function done(what) {
+  const tried = new Set((store.get('localStorage', 'troupe:tried') ?? '').split(' ')).add(what);
+  store.set('localStorage', 'troupe:tried', [...tried].join(' ').trim());
+  tick(tried);
+}
+
+function tick(tried) {
+  for (const el of $('tries').children) {
+    if (!tried.has(el.dataset.try) || el.classList.contains('done')) continue;
+    el.classList.add('done');
+    el.append(Object.assign(document.createElement('span'), { className: 'hidden', textContent: ' Done.' }));
+  }
+}
+
+// ---- the connection ----
+
+client.on('status', (s) => {
+  if (s.state === 'waiting' || s.state === 'closed') room?.lost();
+});
+client.on('resumed', () => room?.back());
+client.on('gap', (g) => room?.gap(g));
+client.on('denied', ({ topic, reason }) => {
+  if (topic === room?.topic) log.notice(`This room is closed to you now: ${reason}.`, true);
+});
+
+for (const el of document.querySelectorAll('[data-origin]')) el.textContent = location.origin;
+tick(new Set((store.get('localStorage', 'troupe:tried') ?? '').split(' ')));
+chrome(client);
+wire(client);
+stats();
+enter();

@@ -1,0 +1,46 @@
+// What the node says about itself at /stats, asked every few seconds while somebody looks.
+
+import { $, count } from './dom.js';
+
+const EVERY = 3000;   // ms
+const PATIENCE = 2500; // ms
+
+/** Keeps the figures current. */
+export function stats() {
+  let busy = false;
+  const ask = async () => {
+    if (busy || document.hidden) return;
+    busy = true;
+    try {
+      const answer = await fetch('/stats', { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) });
+      if (!answer.ok) throw new Error(`status ${answer.status}`);
+      show(await answer.json());
+    } catch {
+      $('figures').classList.add('old');
+      $('node-note').textContent = 'The node does not answer. These are its last figures.';
+    } finally {
+      busy = false;
+    }
+  };
+  ask();
+  setInterval(ask, EVERY);
+  document.addEventListener('visibilitychange', ask);
+}
+
+function show(s) {
+  $('figures').classList.remove('old');
+  for (const el of document.querySelectorAll('[data-figure]')) {
+    const key = el.dataset.figure;
+    el.textContent = key === 'heapBytes' ? `${(s[key] / 2 ** 20).toFixed(1)} MiB` : s[key].toLocaleString('en');
+  }
+  $('node-id').textContent = s.node;
+  $('node-note').textContent = `Version ${s.version}, up ${duration(s.uptimeSeconds)}.`;
+}
+
+function duration(seconds) {
+  const s = Math.floor(seconds);
+  if (s < 60) return count(s, 'second');
+  if (s < 3600) return count(Math.floor(s / 60), 'minute');
+  if (s < 86400) return count(Math.floor(s / 3600), 'hour');
+  return count(Math.floor(s / 86400), 'day');
+}
