@@ -82,7 +82,7 @@ func (n *Node) stop(ctx context.Context) {
 		n.err = fmt.Errorf("cluster: drain: %w", err)
 	}
 	n.metrics.draining.Set(0)
-	n.logger.Info("node stopped", "took", time.Since(began).Round(time.Millisecond))
+	n.logger.Info("node stopped", "took", time.Since(began).Round(time.Millisecond).String())
 	close(n.stopped)
 }
 

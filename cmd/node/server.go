@@ -93,7 +93,11 @@ func (s *server) wire(ctx context.Context, loaded *settings.Loaded) (err error) 
 	if err != nil {
 		return err
 	}
-	s.gateway, err = gateway.New(s.node, gatewayOptions(loaded, s.auth, s.logger, s.metrics.own))
+	options, err := gatewayOptions(loaded, s.auth, s.logger, s.metrics.own)
+	if err != nil {
+		return err
+	}
+	s.gateway, err = gateway.New(s.node, options)
 	return err
 }
 
@@ -117,7 +121,7 @@ func listen(ctx context.Context, loaded *settings.Loaded) (net.Listener, error) 
 	return l, nil
 }
 
-func gatewayOptions(loaded *settings.Loaded, auth *authenticator, logger *slog.Logger, reg prometheus.Registerer) gateway.Options {
+func gatewayOptions(loaded *settings.Loaded, auth *authenticator, logger *slog.Logger, reg prometheus.Registerer) (gateway.Options, error) {
 	g := loaded.Gateway
 	o := gateway.Options{
 		Origins:     loaded.Origins,
@@ -140,8 +144,10 @@ func gatewayOptions(loaded *settings.Loaded, auth *authenticator, logger *slog.L
 	if auth != nil {
 		o.Authenticate = auth.authenticate
 	}
-	grant(&o, loaded.Topics)
-	return o
+	if err := grant(&o, loaded.Topics); err != nil {
+		return gateway.Options{}, err
+	}
+	return o, nil
 }
 
 // URL is where a browser finds the node.
