@@ -2,6 +2,8 @@ package actors_test
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,7 +32,9 @@ func (m note) Refuse(err error) {
 
 // A probe is a Behavior that records what it sees. Hooks left nil do nothing.
 type probe struct {
-	key     string
+	key string
+
+	mu      sync.Mutex // for tests that look while the actor lives
 	handled []int
 	notices []any
 
@@ -51,7 +55,9 @@ func (p *probe) Handle(c *actors.Context[note], m note) {
 	if m.do != nil {
 		m.do(c, p)
 	}
+	p.mu.Lock()
 	p.handled = append(p.handled, m.n)
+	p.mu.Unlock()
 	if p.onHandle != nil {
 		p.onHandle(c, p, m)
 	}
@@ -73,7 +79,16 @@ func (p *probe) Stop(_ *actors.Context[note], reason error) {
 func (p *probe) MayPassivate() bool { return p.mayRetire == nil || p.mayRetire() }
 
 func (p *probe) HandleNotice(_ *actors.Context[note], notice any) {
+	p.mu.Lock()
 	p.notices = append(p.notices, notice)
+	p.mu.Unlock()
+}
+
+// seen returns what the probe has handled and which notices it was shown.
+func (p *probe) seen() (handled []int, notices []any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.handled), slices.Clone(p.notices)
 }
 
 // start returns a system that is closed, well within a minute, when the test ends.

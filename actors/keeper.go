@@ -20,7 +20,6 @@ type Keeper[M any] struct {
 	root     *actor.RootContext
 	seed     maphash.Seed
 	shards   [shardCount]shard[M]
-	names    atomic.Uint64 // activations so far, for unique names
 	closed   atomic.Bool
 	census   census
 	sweeper  sweeper

@@ -37,7 +37,7 @@ func TestIdleActorIsRetired(t *testing.T) {
 // was handled over all activations must be what was told.
 func TestPassivationUnderLoadLosesNothing(t *testing.T) {
 	t.Parallel()
-	const producers, atLeast, keys, retirements = 4, 5000, 40, 2000
+	const producers, atLeast, keys, retirements = 4, 20000, 40, 2000
 	var told, handled, retired atomic.Int64
 	s := start(t, actors.Config{})
 	k := keep(t, s, actors.Kind[note]{IdleAfter: time.Hour, MaxQueue: 1 << 20}, func(p *probe) {
@@ -64,6 +64,12 @@ func TestPassivationUnderLoadLosesNothing(t *testing.T) {
 					return
 				}
 				told.Add(1)
+				if n%64 == 0 { // lets a queue run dry, or nobody would ever be idle
+					told.Add(1)
+					if _, err := ask(t.Context(), k, strconv.Itoa((n/64)%keys), note{}); err != nil {
+						t.Errorf("ask: %v", err)
+					}
+				}
 			}
 		})
 	}

@@ -80,7 +80,7 @@ func (k *Keeper[M]) spawn(sh *shard[M], key string) (*cell[M], error) {
 	c.self.c = c
 	name := make([]byte, 0, len(k.kind.Name)+len(key)+16)
 	name = append(append(append(append(name, k.kind.Name...), '/'), key...), '#')
-	name = strconv.AppendUint(name, k.names.Add(1), 36)
+	name = strconv.AppendUint(name, k.system.names.Add(1), 36)
 	k.census.add()
 	sh.spawning = c
 	_, err := k.root.SpawnNamed(sh.props, string(name))

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,7 +28,8 @@ type System struct {
 	log     *slog.Logger
 	metrics *metrics
 	notices notices
-	replies sync.Pool // of chan struct{}: belongs to the system so that a synctest bubble keeps its own
+	names   atomic.Uint64 // activations so far, for unique names
+	replies sync.Pool     // of chan struct{}: belongs to the system so that a synctest bubble keeps its own
 
 	ctx    context.Context // of work given to Context.Go
 	cancel context.CancelCauseFunc
