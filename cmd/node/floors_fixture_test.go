@@ -38,7 +38,7 @@ func TestFloorsCatches(t *testing.T) {
 		"own of the command":   {"cmd/node/a.go", `package main; import _ ` + own + `cmd/node/settings"`, ""},
 		"metrics":              {"topic/metrics.go", `package topic; import "github.com/prometheus/client_golang/prometheus"; var _ prometheus.Counter`, ""},
 		"registerer":           {"topic/a.go", `package topic; import "github.com/prometheus/client_golang/prometheus"; type Config struct{ R prometheus.Registerer }`, ""},
-		"hidden protoactor":    {"actors/a.go", `package actors; import "github.com/asynkron/protoactor-go/actor"; type T struct{ p *actor.PID }; type t struct{ P *actor.PID }; func (t) F(*actor.PID) {}; func f(*actor.PID) {}`, ""},
+		"hidden protoactor":    {"actors/a.go", `package actors; import "github.com/asynkron/protoactor-go/actor"; type T struct{ p *actor.PID }; type t[M any] struct{ P *actor.PID }; func (*t[M]) F(*actor.PID) {}; func f(*actor.PID) {}`, ""},
 		"module of its own":    {"bench/peers/a.go", `package main; import _ "github.com/centrifugal/centrifuge"`, ""},
 		"data of tests":        {"topic/testdata/a.go", `package x; import _ "example.com/x"`, ""},
 		"the standard library": {"topic/a.go", `package topic; import _ "net/http"`, ""},

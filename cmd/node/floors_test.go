@@ -62,6 +62,7 @@ var rooms = []room{
 	{"github.com/prometheus/", []string{"metrics.go", "_test.go", "bench/"}, "what a package counts is read in one file; elsewhere only the type prometheus.Registerer"},
 	{"github.com/alecthomas/kong", []string{"cmd/", "bench", "bench/"}, "only commands have a command line"},
 	{"github.com/goccy/go-yaml", []string{"cmd/"}, "only commands read files"},
+	{"github.com/go-json-experiment/json", []string{"bridge/", "cmd/"}, "only what clients write needs a parser that is strict and streams"},
 	{"golang.org/x/sys", []string{"bridge/gateway", "cmd/", "bench", "bench/", "_test.go"}, "calls of the system belong to sockets and processes"},
 	{"golang.org/x/time", []string{"bridge/", "actors/", "bench", "bench/"}, "topics decide without a clock"},
 	{"golang.org/x/sync", []string{"persistence/", "bridge/", "cluster/", "cmd/", "bench", "bench/", "_test.go"}, "an actor needs no locks and no groups"},
@@ -197,15 +198,21 @@ func exportedTypes(decl ast.Decl) []ast.Node {
 }
 
 func receiverExported(recv *ast.FieldList) bool {
-	exported := false
-	ast.Inspect(recv.List[0].Type, func(n ast.Node) bool {
-		if id, ok := n.(*ast.Ident); ok && !exported {
-			exported = id.IsExported()
+	t := recv.List[0].Type
+	for {
+		switch inner := t.(type) {
+		case *ast.StarExpr:
+			t = inner.X
+		case *ast.IndexExpr:
+			t = inner.X
+		case *ast.IndexListExpr:
+			t = inner.X
+		case *ast.Ident:
+			return inner.IsExported()
+		default:
 			return false
 		}
-		return true
-	})
-	return exported
+	}
 }
 
 func exportedSpec(spec ast.Spec) []ast.Node {

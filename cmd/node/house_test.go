@@ -87,8 +87,12 @@ func namedTests(doc string) []string {
 
 func forbiddenFaults(files []*sourceFile) []string {
 	var faults []string
+	bubbled := map[string]bool{} // packages whose tests, or whose help for tests, run in bubbles
 	for _, f := range files {
-		bubbled := f.local("testing/synctest") != ""
+		bubbled[f.dir] = bubbled[f.dir] || f.local("testing/synctest") != ""
+	}
+	for _, f := range files {
+		help := f.test || f.local("testing") != ""
 		ast.Inspect(f.ast, func(n ast.Node) bool {
 			sel, ok := n.(*ast.SelectorExpr)
 			if !ok {
@@ -100,9 +104,9 @@ func forbiddenFaults(files []*sourceFile) []string {
 				why = "it races by construction; the keeper retires idle actors"
 			case sel.Sel.Name == "RequestFuture":
 				why = "futures race and know no context; use actors.Ask"
-			case sel.Sel.Name == "Sleep" && isIdent(sel.X, f.local("time")) && f.test && !bubbled:
+			case sel.Sel.Name == "Sleep" && isIdent(sel.X, f.local("time")) && help && !bubbled[f.dir]:
 				why = "a test waits for what must happen, or sleeps inside testing/synctest"
-			case sel.Sel.Name == "Sleep" && isIdent(sel.X, f.local("time")) && !f.test && !strings.HasPrefix(f.dir, "bench"):
+			case sel.Sel.Name == "Sleep" && isIdent(sel.X, f.local("time")) && !help && !strings.HasPrefix(f.dir, "bench"):
 				why = "nothing can cut a sleep short; use a timer and a context"
 			}
 			if why != "" {

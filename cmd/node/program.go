@@ -67,6 +67,7 @@ func (m *Main) run(ctx context.Context) error {
 		kong.Writers(m.Stdout, m.Stderr),
 		kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Help(printHelp),
 		kong.PostBuild(describeFlags),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(m),

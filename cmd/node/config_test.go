@@ -1,0 +1,157 @@
+package main
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/troupe-rt/troupe/cmd/node/settings"
+)
+
+// TestFlagsAreSettings compares the flags with the settings they stand for.
+func TestFlagsAreSettings(t *testing.T) {
+	t.Parallel()
+	var c commands
+	parser, err := kong.New(&c, kong.PostBuild(describeFlags))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, s := range settings.Described() {
+		want = append(want, s.Flag)
+	}
+	slices.Sort(want)
+	for _, name := range []string{"serve", "config", "check"} {
+		var got []string
+		for _, node := range parser.Model.Children {
+			if node.Name != name {
+				continue
+			}
+			for _, f := range node.Flags {
+				if f.Name == "config" || f.Name == "help" {
+					continue
+				}
+				got = append(got, f.Name)
+				if !strings.Contains(f.Help, settings.EnvName(f.Name)) || !strings.Contains(f.Help, "Default") {
+					t.Errorf("%s: --%s says %q", name, f.Name, f.Help)
+				}
+			}
+		}
+		slices.Sort(got)
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s has flags\n%v\nwant\n%v", name, got, want)
+		}
+	}
+}
+
+// TestPrecedence sets the same setting everywhere and takes one away after the
+// other. Package settings does it for every setting.
+func TestPrecedence(t *testing.T) {
+	t.Parallel()
+	config := file(t, "t.yaml", "memory: 1MiB\nlog: {level: warn}\n")
+	for _, c := range []struct {
+		env, args []string
+		want      string
+	}{
+		{[]string{"TROUPE_MEMORY=2MiB"}, []string{"--config", config, "--memory", "3MiB"}, "memory: 3MiB # --memory"},
+		{[]string{"TROUPE_MEMORY=2MiB"}, []string{"--config", config}, "memory: 2MiB # TROUPE_MEMORY"},
+		{[]string{"TROUPE_MEMORY="}, []string{"--config", config}, "memory: 1MiB # " + config + ":1"},
+		{nil, []string{"-c", config}, "level: warn # " + config + ":2"},
+		{[]string{"TROUPE_CONFIG=" + config}, nil, "memory: 1MiB # " + config + ":1"},
+		{[]string{"TROUPE_CONFIG=/nowhere"}, []string{"--config=" + config}, "memory: 1MiB # " + config + ":1"},
+		{nil, []string{"--any-script"}, "anyScript: true # --any-script"},
+		{nil, []string{"--origins=https://a.example,https://b.example"}, "origins: [https://a.example, https://b.example] # --origins"},
+		{nil, nil, "memory: 256MiB # default"},
+	} {
+		code, stdout, stderr := run(t, c.env, append([]string{"config"}, c.args...)...)
+		if code != exitFine || !strings.Contains(strings.Join(strings.Fields(stdout), " "), c.want) {
+			t.Errorf("%v %v: code %d, want %s in\n%s%s", c.env, c.args, code, c.want, stdout, stderr)
+		}
+	}
+}
+
+// TestRefusals has everything that a person can get wrong at the start, and
+// what the answer must say.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		env, args []string
+		file      string
+		want      string
+	}{
+		"public address":       {args: []string{"--listen", ":8080"}, want: "auth.jwt"},
+		"every address":        {args: []string{"serve", "--listen", "0.0.0.0:8080"}, want: "is not a loopback address"},
+		"public by variable":   {env: []string{"TROUPE_LISTEN=[::]:80"}, want: "TROUPE_LISTEN: listen:"},
+		"unknown flag":         {args: []string{"--lisen", ":1"}, want: `did you mean "--listen"`},
+		"flag of a later one":  {args: []string{"--redis", "redis://h"}, want: "--redis: a cluster over Redis is not in this version"},
+		"unknown command":      {args: []string{"srve"}, want: "node --help"},
+		"value missing":        {args: []string{"--listen"}, want: "--listen"},
+		"bad flag":             {args: []string{"--memory", "many"}, want: "--memory: memory: must be a size"},
+		"no file":              {args: []string{"--config", "/nowhere/t.yaml"}, want: "there is no file /nowhere/t.yaml"},
+		"a folder":             {args: []string{"--config", "."}, want: "configuration file"},
+		"file given twice":     {args: []string{"check", "a", "--config", "b"}, want: "give the file once"},
+		"file with faults":     {file: "listen: 1\nmemroy: 1MiB\n", want: ":2:1: memroy: is not a setting; did you mean memory?"},
+		"later in file":        {file: "presence: {}\n", want: "is not in this version"},
+		"later in environment": {env: []string{"TROUPE_POSTGRES=x"}, want: "TROUPE_POSTGRES: storage in Postgres is not in this version"},
+		"hostile file":         {file: strings.Repeat("[", 200_000), want: "nested deeper"},
+		"endless file":         {args: []string{"--config", "/dev/zero"}, want: "is larger than"},
+		"tokens without keys":  {file: "auth: {jwt: {}}\n", want: "auth.jwt.keys: is missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			args := c.args
+			if c.file != "" {
+				args = []string{"check", file(t, "t.yaml", c.file)}
+			}
+			code, stdout, stderr := run(t, c.env, args...)
+			if code != exitUsage || !strings.Contains(stderr, c.want) || stdout != "" {
+				t.Errorf("code %d, want %q in\n%s%s", code, c.want, stderr, stdout)
+			}
+		})
+	}
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	_, printed, _ := run(t, nil, "config")
+	name := file(t, "t.yaml", printed)
+	if code, stdout, stderr := run(t, nil, "check", name); code != exitFine || stdout != name+" is fine.\n" {
+		t.Errorf("code %d\n%s%s", code, stdout, stderr)
+	}
+	if code, stdout, _ := run(t, nil, "check"); code != exitFine || !strings.Contains(stdout, "The configuration is fine.") {
+		t.Errorf("code %d\n%s", code, stdout)
+	}
+}
+
+func TestHelpTeaches(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"--help"}, []string{"node publish room:lobby", "node tail room:lobby", "node config >", "TROUPE_LOG_LEVEL", "--listen", "Default 127.0.0.1:8080"}},
+		{[]string{"tail", "--help"}, []string{"--since", "--token", "TROUPE_TOKEN"}},
+		{[]string{"publish", "--help"}, []string{"--id"}},
+		{[]string{"check", "--help"}, []string{"<file>"}},
+	} {
+		code, stdout, stderr := run(t, nil, c.args...)
+		if code != exitFine || stderr != "" {
+			t.Errorf("%v: code %d\n%s", c.args, code, stderr)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(stdout, want) {
+				t.Errorf("%v does not say %q:\n%s", c.args, want, stdout)
+			}
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	if code, stdout, _ := run(t, nil, "version"); code != exitFine || !strings.HasPrefix(stdout, "troupe ") {
+		t.Errorf("code %d: %s", code, stdout)
+	}
+}

@@ -1,0 +1,41 @@
+// Command node runs a Troupe node: topics with history for realtime messaging,
+// over WebSocket, with a page to try it. Run node --help to see what it can do.
+//
+// # Guarantees
+//
+//   - Without a file, a flag or a variable it serves this machine alone, and says
+//     where to look and that nobody is asked who they are (TestDefaultsServe).
+//   - A flag wins over the environment, that over the file, that over the
+//     default (TestPrecedence). Everything wrong is told at once, with exit code 2
+//     (TestRefusals).
+//   - Without authentication it binds loopback addresses only, and answers no
+//     request that was sent to another name (TestHostGuard).
+//   - With auth.jwt only those whose token is believed get what the topics grant
+//     (TestAuthentication).
+//   - On SIGTERM and SIGINT it is no longer ready, sends clients away with 1001,
+//     and ends with exit code 0 within the drain timeout (TestGracefulStop,
+//     TestReadiness). A second signal ends it at once (TestSecondSignal).
+//   - After kill -9 it starts again on the same port; clients are told by the
+//     epoch that the history in memory is gone (TestKillAndRestart).
+//   - The names of its metrics are listed in testdata/metrics.txt (TestMetrics).
+//   - The packages of the module keep to their floors and rooms (TestFloors,
+//     TestFloorsCatches), and have the docs they need (TestPackageDocs).
+//
+// # Paths
+//
+//	/          a chat room to try it, with live figures from /stats
+//	/troupe.js the client for web pages
+//	/ws        the client protocol
+//	/healthz   200 while the process lives
+//	/readyz    200, and 503 while the node drains
+//	/metrics   for Prometheus
+//
+// # Messages
+//
+// None; actors live on the floors below.
+//
+// # Failure
+//
+// Exit code 2 means that the command line or the configuration is wrong, 1 that
+// something failed while running, such as the port being taken.
+package main
