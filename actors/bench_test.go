@@ -162,10 +162,10 @@ func BenchmarkIdleMemory(b *testing.B) {
 			actors.Sweep(k, now)
 		}
 		b.ReportMetric(float64(time.Since(began).Nanoseconds())/actorCount, "ns/retired")
+		b.ReportMetric(float64(int64(heap())-int64(before))/1e6, "MB-left")
 		if err := k.Close(context.Background()); err != nil {
 			b.Fatal(err)
 		}
-		b.ReportMetric(float64(int64(heap())-int64(before))/1e6, "MB-left")
 	}
 }
 

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -88,6 +89,72 @@ func TestPoolUsesWorkersAgain(t *testing.T) {
 			t.Errorf("%d workers after a late task", p.workers)
 		}
 	})
+}
+
+// A burst for many actors makes no more stacks than maxAwake, runs each in the
+// order it woke, and work is not held up by it.
+func TestPoolBoundsAwakeActors(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool()
+		hold := make(chan struct{})
+		for range maxAwake {
+			p.wake(taskFunc(func() { <-hold }))
+		}
+		ran, worked := 0, false
+		var last int
+		for i := range 3000 {
+			p.wake(taskFunc(func() {
+				if ran++; i < last {
+					t.Errorf("%d after %d", i, last)
+				}
+				last = i
+				if i%100 == 0 {
+					runtime.Goexit()
+				}
+			}))
+		}
+		p.submit(taskFunc(func() { worked = true }))
+		synctest.Wait()
+		if ran != 0 || !worked || p.workers != maxAwake+1 {
+			t.Errorf("%d ran of those that wait, work done: %v, %d workers", ran, worked, p.workers)
+		}
+		hold <- struct{}{} // one place: what waits runs through it one by one
+		synctest.Wait()
+		if ran != 3000 {
+			t.Errorf("%d of 3000 ran", ran)
+		}
+		close(hold)
+		if err := p.close(t.Context()); err != nil || p.awake != 0 {
+			t.Errorf("close: %v, %d awake", err, p.awake)
+		}
+	})
+}
+
+func TestQueueGivesBackWhatItPassed(t *testing.T) {
+	t.Parallel()
+	var q queue
+	got := -1
+	next := 0
+	for i := range 100_000 {
+		q.push(taskFunc(func() { got = i }))
+		if i < 2000 {
+			continue
+		}
+		if q.pop().run(); got != next {
+			t.Fatalf("popped %d, want %d", got, next)
+		}
+		next++
+	}
+	if cap(q.tasks) > 20_000 {
+		t.Errorf("room for %d, though 2000 wait", cap(q.tasks))
+	}
+	for q.pop() != nil {
+		next++
+	}
+	if next != 100_000 {
+		t.Errorf("popped %d", next)
+	}
 }
 
 // What should never be sent is counted, not printed.

@@ -45,7 +45,7 @@ func (c *cell[M]) postOwn(m M) bool {
 func (c *cell[M]) kick() {
 	if c.phase == resting && (!c.suspended || len(c.system) > 0) {
 		c.phase = running
-		c.keeper.system.pool.submit(c)
+		c.keeper.system.pool.wake(c)
 	}
 }
 
@@ -108,7 +108,7 @@ func (c *cell[M]) run() {
 	finished := false
 	defer func() {
 		if !finished { // a behavior ended this goroutine: go on with another
-			c.keeper.system.pool.submit(c)
+			c.keeper.system.pool.wake(c)
 		}
 	}()
 	for c.step() {

@@ -3,6 +3,7 @@ package actors
 import (
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"strconv"
 	"sync"
 
@@ -18,6 +19,7 @@ type shard[M any] struct {
 	cells    map[string]*cell[M]
 	spawning *cell[M] // what props hand to protoactor; guarded by mu, which a spawn holds
 	props    *actor.Props
+	peak     int // of len(cells) since cells was made
 	closed   bool
 }
 
@@ -90,6 +92,7 @@ func (k *Keeper[M]) spawn(sh *shard[M], key string) (*cell[M], error) {
 		return nil, fmt.Errorf("actors: spawn %s: %w", k.kind.Name, err)
 	}
 	sh.cells[key] = c
+	sh.peak = max(sh.peak, len(sh.cells))
 	return c, nil
 }
 
@@ -151,9 +154,17 @@ func (c *cell[M]) shutFor(reason error) {
 	c.push(stopMessage)
 }
 
+// drop removes c, but not a successor. A map does not give back what it grew to,
+// so one that is mostly empty is made anew. The caller holds mu.
 func (sh *shard[M]) drop(c *cell[M]) {
-	if sh.cells[c.key] == c {
-		delete(sh.cells, c.key)
+	if sh.cells[c.key] != c {
+		return
+	}
+	delete(sh.cells, c.key)
+	if n := len(sh.cells); sh.peak > 64 && n <= sh.peak/4 {
+		smaller := make(map[string]*cell[M], n)
+		maps.Copy(smaller, sh.cells)
+		sh.cells, sh.peak = smaller, n
 	}
 }
 
