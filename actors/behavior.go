@@ -1,7 +1,8 @@
 package actors
 
 // A Behavior is what the actor of one key does. Its methods run one at a time,
-// on the actor's goroutine; they must not wait for anything (see [Context.Go]).
+// on the actor's goroutine; they must not wait for anything (see [Context.Go]),
+// since a system runs 1,024 actors at once and others wait their turn.
 // A Behavior is made once per activation and survives a restart.
 type Behavior[M any] interface {
 	// Start is called first, and again after each panic, with c.Restarts() > 0 and

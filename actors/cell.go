@@ -53,7 +53,7 @@ type cell[M any] struct {
 	unflushed int32
 	handling  bool // cur[pos-1] is being handled
 
-	// Guarded by mu. phase, intake and reason sit beside handling to save room.
+	// Guarded by mu; the small ones sit beside handling to save room.
 	phase     uint8
 	intake    uint8
 	suspended bool // between a panic and the restart

@@ -27,7 +27,7 @@ func TestGoBringsItsResultBack(t *testing.T) {
 		if got, _ := p.seen(); !slices.Equal(got, []int{1, 2}) || k.Len() != 1 {
 			t.Errorf("while it works: handled %v, %d actors; it must neither wait nor be retired", got, k.Len())
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if got, _ := p.seen(); !slices.Equal(got, []int{1, 2, 3}) {
 			t.Errorf("handled %v, want the result at last", got)

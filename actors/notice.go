@@ -26,7 +26,7 @@ type board struct {
 	notices []notice
 }
 
-// Notices is where Announce writes and every actor reads with one atomic load.
+// notices is where Announce writes and every actor reads with one atomic load.
 type notices struct {
 	mu     sync.Mutex // held by announcers
 	posted atomic.Pointer[board]

@@ -88,16 +88,16 @@ func (s *sweeper) sweep() {
 	}
 }
 
-// close stops the timer and waits for a scan in hand.
+// close waits for a scan in hand and stops the timer.
 func (s *sweeper) close() {
+	s.pass.Lock()
+	defer s.pass.Unlock()
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.closed = true
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	s.mu.Unlock()
-	s.pass.Lock()
-	s.pass.Unlock() //nolint:staticcheck // nothing to do inside: the lock is the wait
 }
 
 func sweepPeriod(idle time.Duration) time.Duration {
