@@ -207,7 +207,7 @@ func (s *shard) joined(a *audience, r *receiver, j *topic.Joined) {
 	}
 	if j.Missed != nil && len(j.Missed.Events) > 0 {
 		s.tally.deliveries += len(j.Missed.Events)
-		s.send(session, memoized(j.Missed), terms{slow: j.Slow, asked: true})
+		s.send(session, memoized(j.Missed), terms{slow: j.Slow, asked: true, batch: session.batch.Load()})
 	}
 	s.complete(session, ask.resume)
 	s.deny(session, a.topic, reasonUnavailable, open)

@@ -236,7 +236,7 @@ func (b *backlog) finish(frame []byte, discard bool) {
 		return
 	}
 	if discard {
-		b.queue, b.queued, b.owed, b.newest, b.losses = nil, 0, 0, nil, nil
+		b.queue, b.queued, b.owed, b.dead, b.newest, b.losses = nil, 0, 0, 0, nil, nil
 	}
 	b.final = bytes.Clone(frame)
 }

@@ -6,17 +6,25 @@ import "github.com/troupe-rt/troupe/topic"
 // receivers on a shard.
 type chunk struct {
 	events []*topic.Event
-	plain  []byte // a text frame per event, end to end
-	batch  []byte // all of them in one batch frame; nil until somebody wants it
-	kept   bool   // a slow receiver still refers to events and plain
-	pooled bool   // the memory is the shard's, to be used again
+	plain  []byte       // a text frame per event, end to end
+	batch  []byte       // all of them in one batch frame; nil until somebody wants it
+	source *topic.Batch // whose renderings are shared by all shards; nil if there is none
+	kept   bool         // a slow receiver still refers to events and plain
+	pooled bool         // the memory is the shard's, to be used again
 }
 
 // chunkBytes is where a chunk ends even if more events wait: a receiver's write
 // stays short, and so does a batch frame.
 const chunkBytes = 64 << 10
 
-type plainKey struct{}
+// maxBatchBytes is where events leave one by one even if the client takes
+// batches. Some clients drop frames beyond 1 MiB.
+const maxBatchBytes = 256 << 10
+
+type (
+	plainKey struct{}
+	batchKey struct{}
+)
 
 // memoized renders a batch once for all shards, and for everybody who catches up
 // with the same events.
@@ -24,7 +32,7 @@ func memoized(b *topic.Batch) *chunk {
 	plain := b.Memo(plainKey{}, func(events []*topic.Event) any {
 		return appendPlain(make([]byte, 0, plainSize(events)), events)
 	}).([]byte)
-	return &chunk{events: b.Events, plain: plain}
+	return &chunk{events: b.Events, plain: plain, source: b}
 }
 
 func plainSize(events []*topic.Event) int {
@@ -67,10 +75,13 @@ func (c *chunk) count() int {
 
 // bytes is what a receiver gets.
 func (c *chunk) bytes(batch bool) []byte {
-	if !batch || len(c.events) < 2 {
+	switch {
+	case !batch || len(c.events) < 2 || len(c.plain) > maxBatchBytes:
 		return c.plain
-	}
-	if len(c.batch) == 0 {
+	case len(c.batch) > 0:
+	case c.source != nil:
+		c.batch = c.source.Memo(batchKey{}, func(events []*topic.Event) any { return appendBatch(nil, events) }).([]byte)
+	default:
 		c.batch = appendBatch(c.batch, c.events)
 	}
 	return c.batch

@@ -170,7 +170,7 @@ func (c *client) next() obj {
 func (c *client) want(text string) {
 	c.t.Helper()
 	if got := c.raw(); got != text {
-		c.t.Fatalf("got  %s\nwant %s", got, text)
+		c.t.Fatalf("got  %.300s\nwant %.300s", got, text)
 	}
 }
 

@@ -81,11 +81,10 @@ func (o *outbox) send(w *rawWriter, direct []byte, c *chunk, t terms, now time.T
 // keep adds to the backlog.
 func (o *outbox) keep(direct []byte, c *chunk, t terms, now time.Time) (dropped int, overflow bool) {
 	if len(direct) > 0 {
-		o.back.addDirect(direct)
-		dropped = o.back.makeRoom(0, now)
-		if o.back.queued > o.limit {
+		if dropped = o.back.makeRoom(0, now); o.back.queued > o.limit {
 			return dropped, true
 		}
+		o.back.addDirect(direct)
 	}
 	switch {
 	case c == nil:
@@ -102,9 +101,9 @@ func (o *outbox) keep(direct []byte, c *chunk, t terms, now time.Time) (dropped 
 // first n bytes.
 func (o *outbox) block(direct []byte, c *chunk, t terms, n int) {
 	o.back = &backlog{limit: o.limit}
-	if c != nil && t.batch && len(c.events) > 1 && n > len(direct) {
+	if c != nil && n > len(direct) && len(c.batch) > 0 && t.batch {
 		// A batch frame has begun. It can not be cut, and is finished.
-		o.back.head = append([]byte(nil), c.batch[n-len(direct):]...)
+		o.back.head = append([]byte(nil), c.bytes(true)[n-len(direct):]...)
 		o.drain()
 		return
 	}
