@@ -34,24 +34,20 @@ func (c *checkCommand) Run(m *Main, flags given) error {
 	if c.File != "" {
 		c.Config = c.File
 	}
-	loaded, err := c.load(m, flags)
-	if err != nil {
-		return err
-	}
-	if err := checkVerifier(loaded.JWT); err != nil {
+	if _, err := c.load(m, flags); err != nil {
 		return err
 	}
 	what := "The configuration"
 	if c.Config != "" {
 		what = c.Config
 	}
-	_, err = fmt.Fprintf(m.Stdout, "%s is fine.\n", what)
+	_, err := fmt.Fprintf(m.Stdout, "%s is fine.\n", what)
 	return err
 }
 
 // load puts the configuration together for a command.
 func (c *configured) load(m *Main, flags given) (*settings.Loaded, error) {
-	in := settings.Input{Flags: flags, Env: m.Env, File: c.Config}
+	in := settings.Input{Flags: flags, Env: m.Env, File: c.Config, CheckJWT: checkJWT}
 	if in.File == "" {
 		in.File = m.env("TROUPE_CONFIG")
 	}
@@ -69,6 +65,8 @@ func (c *configured) load(m *Main, flags given) (*settings.Loaded, error) {
 	}
 	return loaded, nil
 }
+
+func checkJWT(j settings.JWT) []error { return jwtConfig(&j).Faults() }
 
 // readConfig reads no more than a configuration can have, whatever the name
 // stands for.

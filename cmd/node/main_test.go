@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -20,7 +21,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if dir := binaryDir.Load(); dir != nil {
+			_ = os.RemoveAll(*dir)
+		}
+		os.Exit(code)
+	}))
 }
 
 // patience bounds what a test waits for on a busy machine.
@@ -193,12 +199,16 @@ func (c *client) closed() websocket.StatusCode {
 	}
 }
 
+// binaryDir is what TestMain removes; nil if no test needed the binary.
+var binaryDir atomic.Pointer[string]
+
 // binary builds the command once for all tests that need a real process.
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "troupe-node-test")
 	if err != nil {
 		return "", err
 	}
+	binaryDir.Store(&dir)
 	name := filepath.Join(dir, "node")
 	out, err := exec.Command("go", "build", "-o", name, ".").CombinedOutput()
 	if err != nil {

@@ -9,21 +9,23 @@ import (
 )
 
 // exposition is what /metrics shows: the node's own metrics and those of the
-// process..
+// process.
 type exposition struct {
-	own     *prometheus.Registry
+	node    prometheus.Registerer // where the packages of the node register theirs
+	own     prometheus.Gatherer   // what they registered
 	process *prometheus.Registry
 }
 
 func newExposition() *exposition {
-	e := &exposition{own: prometheus.NewRegistry(), process: prometheus.NewRegistry()}
+	own := prometheus.NewRegistry()
+	e := &exposition{node: own, own: own, process: prometheus.NewRegistry()}
 	e.process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "troupe_build_info",
 		Help: "1; the label says which version runs.",
 	}, []string{"version"})
 	build.WithLabelValues(version()).Set(1)
-	e.own.MustRegister(build)
+	own.MustRegister(build)
 	return e
 }
 

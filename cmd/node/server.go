@@ -45,8 +45,8 @@ type server struct {
 }
 
 // startServer opens the port first: an address in use is the likeliest fault.
-func startServer(ctx context.Context, loaded *settings.Loaded, logger *slog.Logger) (_ *server, err error) {
-	s := &server{logger: logger, began: time.Now(), failed: make(chan error, 1), metrics: newExposition()}
+func startServer(ctx context.Context, loaded *settings.Loaded, logger *slog.Logger, metrics *exposition) (_ *server, err error) {
+	s := &server{logger: logger, began: time.Now(), failed: make(chan error, 1), metrics: metrics}
 	s.listener, err = listen(ctx, loaded)
 	if err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func startServer(ctx context.Context, loaded *settings.Loaded, logger *slog.Logg
 // wire starts the node and what connects it to clients. What is started when
 // it fails is its caller's to close.
 func (s *server) wire(ctx context.Context, loaded *settings.Loaded) (err error) {
-	if s.auth, err = newAuthenticator(ctx, loaded); err != nil {
+	if s.auth, err = newAuthenticator(ctx, loaded, s.logger, s.metrics.node); err != nil {
 		return err
 	}
 	policies := make([]topic.Policy, len(loaded.Topics))
@@ -88,12 +88,12 @@ func (s *server) wire(ctx context.Context, loaded *settings.Loaded) (err error) 
 		Memory:       int64(loaded.Memory),
 		DrainTimeout: loaded.DrainTimeout,
 		Logger:       s.logger,
-		Registerer:   s.metrics.own,
+		Registerer:   s.metrics.node,
 	})
 	if err != nil {
 		return err
 	}
-	options, err := gatewayOptions(loaded, s.auth, s.logger, s.metrics.own)
+	options, err := gatewayOptions(loaded, s.auth, s.logger, s.metrics.node)
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,10 @@ func gatewayOptions(loaded *settings.Loaded, auth *authenticator, logger *slog.L
 // URL is where a browser finds the node.
 func (s *server) URL() string {
 	host, port, _ := net.SplitHostPort(s.listener.Addr().String())
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+	switch host {
+	case "0.0.0.0":
+		host = "127.0.0.1"
+	case "::":
 		host = "localhost"
 	}
 	return "http://" + net.JoinHostPort(host, port)

@@ -13,7 +13,7 @@ import (
 
 // check looks at what only the whole configuration shows. With broken, parts
 // of it could not be read, and what follows from a missing part is not said.
-func (l *Loaded) check(broken bool) []*Fault {
+func (l *Loaded) check(broken bool, checkJWT func(JWT) []error) []*Fault {
 	var faults []*Fault
 	add := func(key string, err error) {
 		if err != nil {
@@ -28,8 +28,10 @@ func (l *Loaded) check(broken bool) []*Fault {
 		add("gateway.pingAfter", fmt.Errorf("%s must be less than gateway.idleTimeout, %s: a client is asked before it counts as gone",
 			l.Gateway.PingAfter, l.Gateway.IdleTimeout))
 	}
-	if l.JWT != nil && l.JWT.Keys == "" && !broken {
-		add("auth.jwt.keys", errors.New("is missing; give a JWKS URL, a public key in PEM form, or a shared secret"))
+	if l.JWT != nil && checkJWT != nil {
+		for _, err := range checkJWT(*l.JWT) {
+			addNamed("auth.jwt", err, add)
+		}
 	}
 	for i := range l.Topics {
 		l.checkTopic(i, broken, add)
@@ -37,11 +39,16 @@ func (l *Loaded) check(broken bool) []*Fault {
 	return faults
 }
 
+// addNamed files an error that begins with the name of the setting below key.
+func addNamed(key string, err error, add func(string, error)) {
+	field, rule, _ := strings.Cut(err.Error(), ": ")
+	add(key+"."+field, errors.New(rule))
+}
+
 func (l *Loaded) checkTopic(i int, broken bool, add func(string, error)) {
 	key := fmt.Sprintf("topics[%d]", i)
 	for _, err := range l.Topics[i].Policy.Faults() {
-		field, rule, _ := strings.Cut(err.Error(), ": ")
-		add(key+"."+field, errors.New(rule))
+		addNamed(key, err, add)
 	}
 	if l.JWT != nil || broken {
 		return

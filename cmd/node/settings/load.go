@@ -23,6 +23,10 @@ type Input struct {
 	// Text what stands in it.
 	File string
 	Text []byte
+
+	// CheckJWT returns what is wrong with auth.jwt, as sentences that begin with
+	// the name of a setting and a colon. May be nil.
+	CheckJWT func(JWT) []error
 }
 
 // Loaded is a whole configuration and where each part of it came from.
@@ -48,7 +52,7 @@ func Load(in Input) (*Loaded, error) {
 	faults = append(faults, l.fromEnv(in.Env)...)
 	faults = append(faults, l.fromFlags(in.Flags)...)
 	l.defaultTopics()
-	faults = append(faults, l.check(len(faults) > 0)...)
+	faults = append(faults, l.check(len(faults) > 0, in.CheckJWT)...)
 	if len(faults) > 0 {
 		return nil, join(faults)
 	}

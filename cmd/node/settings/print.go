@@ -81,8 +81,11 @@ func (p *printer) jwt(j *JWT) {
 	many("data", j.Data)
 }
 
-// shownKeys shows an address that carries no credentials, and nothing else.
+// shownKeys shows the name of a file, and an address that carries no credentials, and nothing else.
 func shownKeys(keys string) string {
+	if strings.HasPrefix(keys, "file:") {
+		return keys
+	}
 	u, err := url.Parse(keys)
 	if err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.User == nil && u.RawQuery == "" && u.Fragment == "" {
 		return keys

@@ -68,7 +68,7 @@ type Gateway struct {
 
 // JWT says which tokens are believed and what is read from them.
 type JWT struct {
-	Keys       string // a JWKS URL, a PEM public key, or a shared secret
+	Keys       string // a JWKS URL, public keys in PEM form, file:PATH, or a shared secret
 	Algorithms []string
 	Audience   string
 	Issuer     string
