@@ -86,26 +86,26 @@ func TestOneActivationPerKey(t *testing.T) {
 	})
 	var mu sync.Mutex
 	n := 0
-	var producing, sweeping sync.WaitGroup
-	done := make(chan struct{})
-	sweeping.Go(func() { sweepUntil(k, done) })
+	var wg sync.WaitGroup
 	for range 2 {
-		producing.Go(func() {
-			for activations.Load() < 300 {
+		wg.Go(func() {
+			for activations.Load() < 500 {
 				mu.Lock()
 				n++
-				if n%10 != 0 {
-					tell(t, k, "one", note{n: n})
-				} else if _, err := ask(t.Context(), k, "one", note{n: n}); err != nil {
-					t.Error(err) // an ask lets the queue run dry, or nobody would ever be idle
+				tell(t, k, "one", note{n: n})
+				if n%5 == 0 { // once it is idle, retire it against the next message
+					n++
+					if _, err := ask(t.Context(), k, "one", note{n: n}); err != nil {
+						t.Error(err)
+					}
+					actors.Sweep(k, time.Duration(2*n)*time.Hour)
+					actors.Sweep(k, time.Duration(2*n+1)*time.Hour)
 				}
 				mu.Unlock()
 			}
 		})
 	}
-	producing.Wait()
-	close(done)
-	sweeping.Wait()
+	wg.Wait()
 }
 
 func TestFullMailboxRefuses(t *testing.T) {

@@ -37,7 +37,7 @@ func TestIdleActorIsRetired(t *testing.T) {
 // was handled over all activations must be what was told.
 func TestPassivationUnderLoadLosesNothing(t *testing.T) {
 	t.Parallel()
-	const producers, atLeast, keys, retirements = 4, 20000, 40, 600
+	const producers, atLeast, keys, retirements = 4, 10000, 40, 500
 	var told, handled, retired atomic.Int64
 	s := start(t, actors.Config{})
 	k := keep(t, s, actors.Kind[note]{IdleAfter: time.Hour, MaxQueue: 1 << 20}, func(p *probe) {
