@@ -3,76 +3,70 @@
 //   import { connect } from './troupe.js';
 //   const client = connect();
 //   client.on('gap', (g) => console.warn('missed', g));
-//   await client.subscribe('chat:lobby', (e) => console.log(e.event, e.data), { since: 0 });
-//   const { seq } = await client.publish('chat:lobby', 'message', { text: 'hello' });
+//   await client.subscribe('chat:lobby', (e) => console.log(e.data), { since: 0 });
+//   await client.publish('chat:lobby', 'message', { text: 'hello' });
 //
-// What it promises, whatever the network does:
-//  - Events of a topic with history arrive in order, each once; `gap` tells what is lost.
-//  - A publish is stored once, or rejected with a TroupeError. Nothing is dropped in silence.
+// Whatever the network does: events of a topic with history arrive in order, each once, and `gap`
+// tells what is lost; a publish is stored once, or rejected. Nothing is dropped in silence.
 
-/**
- * @typedef {{topic: string, event: string, data: any, seq?: number, epoch?: string}} TopicEvent
+/** @typedef {{topic: string, event: string, data: any, seq?: number, epoch?: string}} TopicEvent
  *   seq and epoch are the position, in topics with history.
  * @typedef {{state: 'connecting'|'open'|'waiting'|'closed', attempt: number, delay?: number,
- *   code?: number, reason?: string}} Status
- *   waiting: tries again in delay ms. closed: final.
+ *   code?: number, reason?: string}} Status  waiting: tries again in delay ms. closed: for good.
  * @typedef {{topic: string, reason: 'truncated'|'stale', since: number, oldest?: number,
- *   seq?: number, epoch?: string, reset?: boolean, missed?: number}} Gap
- *   truncated: events after number since and before oldest are gone. reset: numbering began
- *   again, so nobody knows how many. stale: events after the time since (ms) may be missing.
+ *   seq?: number, epoch?: string, reset?: boolean, missed?: number, from?: number, to?: number}} Gap
+ *   truncated: events after since and before oldest are gone; reset: numbering began again, nobody
+ *   knows how many. stale: events after the time since (ms), or numbers from..to, may be missing.
  * @typedef {{token?: string | (() => string | Promise<string>), positions?: 'session',
- *   minDelay?: number, maxDelay?: number}} Options
- *   A token function is asked before each attempt. positions 'session' keeps positions in
- *   sessionStorage: a reload continues. Delays double from 500 to 30,000 ms, give or take 25 %.
- */
+ *   minDelay?: number, maxDelay?: number}} Options  A token function is asked before each attempt.
+ *   positions: kept in sessionStorage, a reload continues. Delays: 500 to 30,000 ms, +-25 %. */
 
-const FINAL = new Set([1008, 4401, 4403]); // close codes after which trying again is useless
-const TRANSIENT = new Set(['UNAVAILABLE', 'RATE_LIMITED', 'INTERNAL_ERROR']);
+const FINAL = [1008, 4401, 4403]; // close codes after which trying again is useless
+const TRANSIENT = ['UNAVAILABLE', 'RATE_LIMITED', 'INTERNAL_ERROR'];
 const QUEUE = 1000;      // publishes without an answer; one more rejects the oldest
 const WINDOW = 64;       // publishes under way at once, so that a long queue is no flood
-const RESEND = 110_000;  // ms; a node knows an id for two minutes, later it would store twice
+const RESEND = 110_000;  // ms; a node forgets an id after two minutes and would store twice
 const SILENCE = 150_000; // ms; a node speaks every 60 s, so this socket is dead
-const OPENING = 20_000;  // ms to wait for a socket to open
-const STABLE = 5_000;    // ms a connection must live before delays start small again
+const OPENING = 20_000;  // ms for a socket to open
+const STABLE = 5_000;    // ms a connection lives before delays start small again
 
 /** code: a reason of the protocol, CLOSED, QUEUE_FULL, or UNKNOWN_OUTCOME (sent, never answered). */
 export class TroupeError extends Error {
-  constructor(code, message = code, retryAfterMs = undefined) {
+  constructor(code, message = code, retryAfterMs) {
     super(message);
     Object.assign(this, { name: 'TroupeError', code, retryAfterMs });
   }
 }
 
-/** Connects, and stays connected until close().
- * @param {string} [url] absolute, or relative to the page @param {Options} [options] */
+/** Connects, and stays connected until close(). The url may be relative to the page.
+ * @param {string} [url] @param {Options} [options] */
 export function connect(url = '/ws', options = {}) { return new Client(url, options); }
 
 class Client {
   #url; #options; #ws = null; #turn = 0; #attempt = 0; #openedAt = 0; #heardAt = 0;
-  #retryTimer; #openTimer; #watch; #session = ''; #ref = 0; #stored = {};
+  #timer; #watch; #session = ''; #ref = 0; #stored = {};
   #topics = new Map();    // name -> {name, handlers, seq, epoch, accepted, ref, waiters}
   #publishes = new Map(); // ref -> {frame, resolve, reject, firstSent, turn}, oldest first
   #listeners = new Map();
+  #ended = new AbortController();
 
   /** @type {Status} */ status = { state: 'connecting', attempt: 0 };
 
   constructor(url, options) {
-    this.#url = new URL(url, globalThis.location?.href);
-    this.#url.protocol = this.#url.protocol.replace('http', 'ws');
+    this.#url = new URL(url, location.href).href.replace(/^http/, 'ws');
     this.#options = { minDelay: 500, maxDelay: 30_000, ...options };
-    this.#load();
-    globalThis.document?.addEventListener('visibilitychange', this.#wake);
-    globalThis.addEventListener?.('online', this.#wake);
-    globalThis.addEventListener?.('pagehide', this.#save);
+    if (options.positions) try { this.#stored = JSON.parse(sessionStorage[this.#key]); } catch { /* none */ }
+    const { signal } = this.#ended;
+    document.addEventListener('visibilitychange', this.#wake, { signal });
+    addEventListener('online', this.#wake, { signal });
+    addEventListener('pagehide', this.#save, { signal });
     this.#watch = setInterval(this.#listen, 15_000);
     this.#connect();
   }
 
-  // ---- what an application calls ----
-
-  /** Listens to status (Status), gap (Gap), denied ({topic, reason}: a subscription ended), event
-   * (TopicEvent nobody subscribed to), welcome, resumed, error (frames of the node), and frame
-   * ({out, text}: all that is sent and received). Returns a function that ends it. */
+  /** Listens to status (Status), gap (Gap), denied ({topic, reason}: a subscription has ended),
+   * event (TopicEvents nobody subscribed to), frame ({out, text}: all that is sent and received),
+   * and the node's welcome, resumed and error. Returns a function that ends it. */
   on(type, listener) {
     if (!this.#listeners.has(type)) this.#listeners.set(type, new Set());
     this.#listeners.get(type).add(listener);
@@ -83,7 +77,7 @@ class Client {
    * that number. The first call for a topic decides that, further handlers join in.
    * @param {(e: TopicEvent) => void} handler @param {{since?: number, epoch?: string}} [from] */
   subscribe(topic, handler, from = {}) {
-    if (this.status.state === 'closed') return Promise.reject(new TroupeError('CLOSED'));
+    if (this.#ended.signal.aborted) return Promise.reject(new TroupeError('CLOSED'));
     let t = this.#topics.get(topic);
     if (!t) {
       const { since: seq, epoch } = from.since === undefined ? this.#stored[topic] ?? from : from;
@@ -96,27 +90,26 @@ class Client {
     return new Promise((resolve, reject) => t.waiters.push({ resolve, reject }));
   }
 
-  /** Ends one handler of the topic, or all. With the last one the position is forgotten. */
+  /** Ends one handler of the topic, or all. The position goes with the last one. */
   unsubscribe(topic, handler) {
     const t = this.#topics.get(topic);
-    if (!t) return;
-    t.handlers.delete(handler);
-    if (handler && t.handlers.size > 0) return;
+    t?.handlers.delete(handler);
+    if (!t || (handler && t.handlers.size > 0)) return;
     this.#drop(t, new TroupeError('CLOSED', 'unsubscribed'));
     this.#send({ type: 'unsubscribe', topic });
   }
 
-  /** Resolves when the node has stored the event. Waits while there is no connection. What got no
-   * answer is sent again with the same id, so that it is stored once.
+  /** Resolves when the node has stored the event. Waits while there is no connection, and is sent
+   * again with the same id if there was no answer.
    * @returns {Promise<{seq?: number, epoch?: string, duplicate: boolean}>} */
   publish(topic, event, data = null, { id = newId() } = {}) {
-    if (this.status.state === 'closed') return Promise.reject(new TroupeError('CLOSED'));
     return new Promise((resolve, reject) => {
+      if (this.#ended.signal.aborted) throw new TroupeError('CLOSED');
       const ref = ++this.#ref;
       const frame = JSON.stringify({ type: 'publish', topic, event, data, ref, id });
       if (this.#publishes.size >= QUEUE) {
         const [oldest] = this.#publishes.keys();
-        this.#reject(oldest, new TroupeError('QUEUE_FULL', 'pushed out by newer publishes'));
+        this.#settle(oldest, new TroupeError('QUEUE_FULL'));
       }
       this.#publishes.set(ref, { frame, resolve, reject, firstSent: 0, turn: 0 });
       this.#pump();
@@ -130,17 +123,17 @@ class Client {
     this.#connect();
   }
 
-  /** Ends the connection for good and rejects what has no answer yet. */
-  close() { if (this.status.state !== 'closed') this.#end(1000, 'closed by the application'); }
+  /** Ends it for good and rejects what has no answer yet. */
+  close() { if (!this.#ended.signal.aborted) this.#end(1000, 'by the application'); }
 
   // ---- a connection's life ----
 
   async #connect() {
-    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#timer);
     const turn = ++this.#turn; // what belongs to an earlier turn is void
     const mine = (f) => (e) => { if (turn === this.#turn) f(e); };
-    this.#setStatus({ state: 'connecting', attempt: this.#attempt });
-    this.#openTimer = setTimeout(mine(() => this.#lost(0, 'could not connect in time')), OPENING);
+    this.#setStatus('connecting');
+    this.#timer = setTimeout(mine(() => this.#lost(0, 'timeout')), OPENING);
     let { token } = this.#options;
     try {
       if (typeof token === 'function') token = await token();
@@ -154,17 +147,15 @@ class Client {
     this.#ws.onclose = mine((e) => this.#lost(e.code, e.reason));
   }
 
-  // A node obeys frames in their order: the resume fills the gap before what is live, and before
-  // the publishes that waited.
+  // A node obeys frames in order: gaps are filled before what is live, and before waiting publishes.
   #opened() {
-    clearTimeout(this.#openTimer);
+    clearTimeout(this.#timer);
     this.#openedAt = this.#heardAt = Date.now();
-    this.#setStatus({ state: 'open', attempt: this.#attempt });
     this.#send({ type: 'hello', caps: ['batch'] });
     const topics = [...this.#topics.values()];
     for (const part of chunks(topics.filter((t) => t.accepted && t.epoch !== undefined))) {
-      const collect = (key) => Object.fromEntries(part.map((t) => [t.name, t[key]]));
-      this.#send({ type: 'resume', sessionId: this.#session, lastSeenSeqs: collect('seq'), epochs: collect('epoch') });
+      const all = (key) => Object.fromEntries(part.map((t) => [t.name, t[key]]));
+      this.#send({ type: 'resume', sessionId: this.#session, lastSeenSeqs: all('seq'), epochs: all('epoch') });
     }
     const plain = (t) => t.accepted || t.seq === undefined;
     for (const part of chunks(topics.filter(plain))) {
@@ -174,53 +165,49 @@ class Client {
     }
     for (const t of topics) if (!plain(t)) this.#ask(t);
     this.#pump();
+    this.#setStatus('open');
   }
 
   #lost(code, reason) {
     if (this.#openedAt && Date.now() - this.#openedAt >= STABLE) this.#attempt = 0;
     this.#detach();
-    if (FINAL.has(code)) return this.#end(code, reason);
+    if (FINAL.includes(code)) return this.#end(code, reason);
     if (code === 1009) this.#rejectLargest();
     if (code === 4429) this.#attempt = Math.max(this.#attempt, 5);
     const { minDelay, maxDelay } = this.#options;
-    // 1001: this node drains, another is ready. Come soon, but not all in the same moment.
+    // 1001: the node drains, another is ready. Come soon, but not all at once.
     const delay = code === 1001 && this.#attempt === 0 ? Math.random() * 1000
       : Math.min(minDelay * 2 ** this.#attempt, maxDelay) * (0.75 + Math.random() / 2);
     this.#attempt++;
-    this.#retryTimer = setTimeout(() => this.#connect(), delay);
-    this.#setStatus({ state: 'waiting', attempt: this.#attempt, delay, code, reason });
+    this.#timer = setTimeout(() => this.#connect(), delay);
+    this.#setStatus('waiting', { delay, code, reason });
   }
 
   #end(code, reason) {
     this.#save();
     this.#detach();
-    clearTimeout(this.#retryTimer);
+    this.#ended.abort();
     clearInterval(this.#watch);
-    globalThis.document?.removeEventListener('visibilitychange', this.#wake);
-    globalThis.removeEventListener?.('online', this.#wake);
-    globalThis.removeEventListener?.('pagehide', this.#save);
-    this.#setStatus({ state: 'closed', attempt: this.#attempt, code, reason });
+    this.#setStatus('closed', { code, reason });
     const err = new TroupeError('CLOSED', `closed: ${code} ${reason}`);
     for (const t of [...this.#topics.values()]) this.#drop(t, err);
-    for (const ref of [...this.#publishes.keys()]) this.#reject(ref, err);
+    for (const ref of [...this.#publishes.keys()]) this.#settle(ref, err);
   }
 
   #detach() {
     this.#turn++;
     this.#openedAt = 0;
-    clearTimeout(this.#openTimer);
+    clearTimeout(this.#timer);
     this.#ws?.close();
     this.#ws = null;
   }
 
+  #listen = () => { if (this.#openedAt && Date.now() - this.#heardAt > SILENCE) this.#lost(0, 'silent'); };
+
   #wake = () => {
-    if (globalThis.document?.visibilityState === 'hidden') return;
+    if (document.visibilityState === 'hidden') return;
     this.retry();
     this.#listen();
-  };
-
-  #listen = () => {
-    if (this.#openedAt && Date.now() - this.#heardAt > SILENCE) this.#lost(0, 'silent for too long');
   };
 
   // ---- frames ----
@@ -235,8 +222,7 @@ class Client {
   #received(text) {
     this.#heardAt = Date.now();
     this.#emit('frame', { out: false, text });
-    let f;
-    try { f = JSON.parse(text); } catch { return; }
+    const f = JSON.parse(text);
     const t = this.#topics.get(f.topic);
     const asked = t && t.ref === f.ref; // not the answer to an older question
     switch (f.type) {
@@ -246,17 +232,16 @@ class Client {
       case 'resumed': return this.#emit(f.type, f);
       case 'subscribed': return asked && this.#accepted(t, f);
       case 'subscribe-denied': return asked && this.#denied(t, f.reason);
-      case 'published': return this.#settle(f.ref)?.resolve(f);
-      case 'publish-denied': return this.#reject(f.ref, new TroupeError(f.reason, f.reason, f.retryAfterMs));
+      case 'published': return this.#settle(f.ref, null, f);
+      case 'publish-denied': return this.#settle(f.ref, new TroupeError(f.reason, f.reason, f.retryAfterMs));
       case 'error': return this.#error(f);
-    } // other types are for newer clients
+    } // others are for newer clients
   }
 
   #error(f) {
     const topics = [...this.#topics.values()].filter((t) => t.ref === f.ref);
     for (const t of topics) this.#denied(t, f.code, f.message);
-    const found = this.#reject(f.ref, new TroupeError(f.code, f.message));
-    if (!found && topics.length === 0) this.#emit('error', f);
+    if (!this.#settle(f.ref, new TroupeError(f.code, f.message)) && !topics.length) this.#emit('error', f);
   }
 
   #event(e) {
@@ -268,20 +253,20 @@ class Client {
       t.seq = e.seq;
       e.epoch = t.epoch;
     } else if (e.event === 'truncated') {
-      return this.#truncated(t, e.data);
+      return this.#truncated(t, e.data ?? {});
     } else if (e.event === 'stale') {
-      return this.#emit('gap', { topic: t.name, reason: 'stale', since: e.data.since });
+      return this.#emit('gap', { topic: t.name, reason: 'stale', ...e.data });
     }
     for (const handler of [...t.handlers]) call(handler, e);
   }
 
-  // What is gone; the events from `oldest` on follow.
+  // Events from `oldest` on follow.
   #truncated(t, { since, oldest, seq, epoch }) {
     const reset = epoch !== t.epoch || seq < t.seq;
     t.seq = reset ? oldest - 1 : Math.max(t.seq, oldest - 1);
     t.epoch = epoch;
-    const missed = reset ? undefined : oldest - 1 - since;
-    this.#emit('gap', { topic: t.name, reason: 'truncated', since, oldest, seq, epoch, reset, missed });
+    const gap = { topic: t.name, reason: 'truncated', since, oldest, seq, epoch, reset };
+    this.#emit('gap', reset ? gap : { ...gap, missed: oldest - 1 - since });
   }
 
   // ---- subscriptions ----
@@ -301,12 +286,12 @@ class Client {
   }
 
   #denied(t, reason, message) {
-    if (t.accepted && TRANSIENT.has(reason)) { // asks again, because nobody else would
+    if (t.accepted && TRANSIENT.includes(reason)) { // asks again, because nobody else would
       setTimeout(() => { if (this.#topics.get(t.name) === t) this.#ask(t); }, 5000 + Math.random() * 5000);
-      return;
+    } else {
+      this.#drop(t, new TroupeError(reason, message));
+      if (t.accepted) this.#emit('denied', { topic: t.name, reason });
     }
-    this.#drop(t, new TroupeError(reason, message));
-    if (t.accepted) this.#emit('denied', { topic: t.name, reason });
   }
 
   #drop(t, err) {
@@ -322,66 +307,51 @@ class Client {
     let underWay = 0;
     for (const [ref, p] of this.#publishes) {
       if (underWay++ === WINDOW) return;
-      if (p.turn === this.#turn) continue;
+      if (p.turn === this.#turn) continue; // sent on this connection
       p.firstSent ||= Date.now();
       p.turn = this.#turn;
       if (Date.now() - p.firstSent < RESEND) this.#send(p.frame);
-      else this.#reject(ref, new TroupeError('UNKNOWN_OUTCOME', 'sent, but the answer was lost'));
+      else this.#settle(ref, new TroupeError('UNKNOWN_OUTCOME'));
     }
   }
 
-  #settle(ref) {
+  #settle(ref, err, answer) {
     const p = this.#publishes.get(ref);
-    if (this.#publishes.delete(ref)) this.#pump();
-    return p;
-  }
-
-  #reject(ref, err) {
-    const p = this.#settle(ref);
-    p?.reject(err);
-    return p;
+    if (!p) return false;
+    this.#publishes.delete(ref);
+    if (err) p.reject(err); else p.resolve(answer);
+    this.#pump();
+    return true;
   }
 
   // 1009 does not say which frame was too large. Sent again it would close the next connection too.
   #rejectLargest() {
     const sent = [...this.#publishes].filter(([, p]) => p.firstSent);
-    const [ref] = sent.sort(([, a], [, b]) => b.frame.length - a.frame.length)[0] ?? [];
-    this.#reject(ref, new TroupeError('TOO_LARGE'));
+    sent.sort(([, a], [, b]) => b.frame.length - a.frame.length);
+    this.#settle(sent[0]?.[0], new TroupeError('TOO_LARGE'));
   }
 
-  // ---- the rest ----
-
-  #setStatus(status) { this.status = status; this.#emit('status', status); }
+  #setStatus(state, more) {
+    this.status = { state, attempt: this.#attempt, ...more };
+    this.#emit('status', this.status);
+  }
 
   #emit(type, value) { for (const f of [...this.#listeners.get(type) ?? []]) call(f, value); }
 
-  #load() {
-    if (this.#options.positions !== 'session') return;
-    try { this.#stored = JSON.parse(sessionStorage.getItem(`troupe:${this.#url}`)) ?? {}; } catch { /* none */ }
-  }
+  get #key() { return `troupe:${this.#url}`; }
 
   #save = () => {
-    if (this.#options.positions !== 'session') return;
+    if (!this.#options.positions) return;
     for (const { name, seq, epoch } of this.#topics.values()) if (epoch) this.#stored[name] = { since: seq, epoch };
-    try { sessionStorage.setItem(`troupe:${this.#url}`, JSON.stringify(this.#stored)); } catch { /* forbidden */ }
+    try { sessionStorage[this.#key] = JSON.stringify(this.#stored); } catch { /* full or forbidden */ }
   };
 }
 
-// An exception of the application's is reported and does not end the connection.
-function call(f, value) { try { f(value); } catch (err) { (globalThis.reportError ?? console.error)(err); } }
+// An exception of the application's does not end the connection.
+function call(f, value) { try { f(value); } catch (err) { reportError(err); } }
 
-// Frames of at most 200 topics and about 8,000 bytes, well below a node's limit.
-function* chunks(topics) {
-  let part = [], size = 0;
-  for (const t of topics) {
-    const n = t.name.length + 80;
-    if (part.length === 200 || size + n > 8000) { yield part; part = []; size = 0; }
-    part.push(t);
-    size += n;
-  }
-  if (part.length > 0) yield part;
-}
+// 25 topics with the longest names are 8,000 bytes; a node takes 64 KiB.
+function* chunks(topics) { for (let i = 0; i < topics.length; i += 25) yield topics.slice(i, i + 25); }
 
-function newId() { // crypto.randomUUID exists on secure pages only
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
-}
+// 128 random bits. crypto.randomUUID exists on secure pages only.
+function newId() { return [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join('-'); }
