@@ -49,7 +49,7 @@ func TestTokenPlaces(t *testing.T) {
 		"subprotocol before cookie":   {with, http.Header{proto: {"troupe, bearer." + good}, cookie: {"session=" + eve}}, nil},
 		"bad header and good cookie":  {with, http.Header{auth: {"Bearer x"}, cookie: {"session=" + good}}, ErrInvalid},
 		"huge":                        {without, http.Header{auth: {"Bearer " + strings.Repeat("x", MaxToken+1)}}, ErrInvalid},
-		"huge but of the right shape": {without, http.Header{auth: {"Bearer " + big(t)}}, ErrInvalid},
+		"huge but of the right shape": {without, http.Header{auth: {"Bearer " + hugeToken(t)}}, ErrInvalid},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -65,8 +65,8 @@ func TestTokenPlaces(t *testing.T) {
 	}
 }
 
-// big is a good token that is longer than MaxToken.
-func big(t *testing.T) string {
+// hugeToken is a good token that is longer than MaxToken.
+func hugeToken(t *testing.T) string {
 	return sign(t, HS256, []byte(secret), nil, ann(map[string]any{"x": strings.Repeat("x", MaxToken)}))
 }
 
