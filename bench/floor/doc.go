@@ -7,6 +7,12 @@
 // Publishes that were read together are laid end to end and leave in one write
 // per receiver, so that it is the floor of a batching server too.
 //
+// # Guarantees
+//
+//   - Receivers of a topic get every publish once and in order, and those that
+//     come late what they missed: TestPublishReachesReceiversAndLateOnesCatchUp.
+//   - It listens on this machine only: TestServesLoopbackOnly.
+//
 // # Ownership
 //
 // [Serve] does everything on the goroutine that calls it and frees all sockets
