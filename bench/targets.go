@@ -110,7 +110,7 @@ func (b *builder) node(ctx context.Context) (suite.Target, error) {
 	t.Command = func(listen string) (proc.Command, error) {
 		return proc.Command{Path: binary, Args: []string{
 			"--config", config, "--listen", listen, "--log-level", "warn",
-			"--gateway-frames-per-second", "-1", "--gateway-connections", "-1",
+			"--gateway-frames-per-second=-1", "--gateway-connections=-1",
 		}}, nil
 	}
 	return t, err
