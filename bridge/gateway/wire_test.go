@@ -505,8 +505,12 @@ func TestWIRE26Upgrades(t *testing.T) {
 	if got := origin("http://" + b.addr); got != 101 {
 		t.Errorf("own origin: %d", got)
 	}
-	if resp, err := http.Get("http://" + b.addr + "/ws"); err != nil || resp.StatusCode != 426 {
-		t.Errorf("no upgrade: %v, %v", resp, err)
+	plain := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := plain.Get("http://" + b.addr + "/ws")
+	if err != nil {
+		t.Fatal(err)
 	}
-	http.DefaultClient.CloseIdleConnections()
+	if _ = resp.Body.Close(); resp.StatusCode != 426 {
+		t.Errorf("no upgrade: %d", resp.StatusCode)
+	}
 }
