@@ -34,6 +34,8 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" default:"withargs" help:"Run a node. This is what happens without a command."`
 	Config  configCommand  `cmd:"" help:"Print the configuration in force, as a file, with where each value came from."`
 	Check   checkCommand   `cmd:"" help:"Say everything that is wrong with a configuration."`
+	Tail    tailCommand    `cmd:"" help:"Print the events of a topic of a running node, one JSON object per line."`
+	Publish publishCommand `cmd:"" help:"Publish an event to a topic of a running node and print its position."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

@@ -55,8 +55,19 @@ func startServer(ctx context.Context, loaded *settings.Loaded, logger *slog.Logg
 		s.close()
 		return nil, err
 	}
-	s.http = &http.Server{
-		Handler:           s.handler(loaded.JWT == nil),
+	s.http = newHTTPServer(s.handler(loaded.JWT == nil), logger)
+	go func() {
+		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- err
+		}
+	}()
+	return s, nil
+}
+
+// newHTTPServer bounds what a client can hold without being let in.
+func newHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       answerTimeout,
 		WriteTimeout:      answerTimeout,
@@ -64,12 +75,6 @@ func startServer(ctx context.Context, loaded *settings.Loaded, logger *slog.Logg
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
-	go func() {
-		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
-			s.failed <- err
-		}
-	}()
-	return s, nil
 }
 
 // wire starts the node and what connects it to clients. What is started when

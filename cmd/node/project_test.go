@@ -1,0 +1,127 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestSummary shows what make test prints at its end, and when it fails.
+func TestSummary(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "summary")
+	if out, err := exec.Command("go", "build", "-o", name, "../../.ci/summary.go").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	const (
+		passed  = `{"Action":"pass","Package":"p","Test":"TestA"}` + "\n"
+		skipped = `{"Action":"output","Package":"p","Test":"TestB","Output":"=== RUN   TestB\n"}` + "\n" +
+			`{"Action":"output","Package":"p","Test":"TestB","Output":"    b_test.go:1: needs chromium: apt-get install chromium\n"}` + "\n" +
+			`{"Action":"skip","Package":"p","Test":"TestB"}` + "\n"
+		failed = `{"Action":"output","Package":"p","Test":"TestC","Output":"    c_test.go:1: it broke\n"}` + "\n" +
+			`{"Action":"fail","Package":"p","Test":"TestC"}` + "\n" + `{"Action":"fail","Package":"p"}` + "\n"
+		good     = `{"Action":"output","Package":"p","Output":"ok  \tp\t0.1s\n"}` + "\n" + `{"Action":"pass","Package":"p"}` + "\n"
+		noBuild  = `{"ImportPath":"p","Action":"build-output","Output":"p.go:1: undefined: x\n"}` + "\n" + `{"Action":"fail","Package":"p"}` + "\n"
+		chatter  = `{"Action":"output","Package":"p","Test":"TestA","Output":"chatter\n"}` + "\n"
+		noTests  = `{"Action":"output","Package":"q","Output":"?   \tq\t[no test files]\n"}` + "\n" + `{"Action":"skip","Package":"q"}` + "\n"
+		notJSON  = "go: warning\n"
+		nothing  = "skipped: nothing"
+		okLine   = "ok  \tp\t0.1s"
+		oneIsWon = "1 passed, 0 failed, 0 skipped"
+	)
+	for name2, c := range map[string]struct {
+		in         string
+		fine       bool
+		want, lack []string
+	}{
+		"all pass":       {chatter + passed + good + noTests, true, []string{okLine, nothing, oneIsWon}, []string{"chatter"}},
+		"one skipped":    {passed + skipped + good, true, []string{"p TestB: b_test.go:1: needs chromium: apt-get install chromium", "1 passed, 0 failed, 1 skipped"}, []string{nothing, "=== RUN"}},
+		"one fails":      {passed + failed, false, []string{"it broke", "1 passed, 1 failed, 0 skipped"}, nil},
+		"no build":       {passed + good + noBuild, false, []string{"undefined: x"}, nil},
+		"nothing ran":    {good, false, nil, nil},
+		"no input":       {"", false, nil, nil},
+		"not from tests": {notJSON + passed + good, true, []string{"go: warning"}, nil},
+	} {
+		cmd := exec.Command(name)
+		cmd.Stdin = strings.NewReader(c.in)
+		out, err := cmd.CombinedOutput()
+		if c.fine != (err == nil) {
+			t.Errorf("%s: %v\n%s", name2, err, out)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(string(out), want) {
+				t.Errorf("%s: no %q in\n%s", name2, want, out)
+			}
+		}
+		for _, lack := range c.lack {
+			if strings.Contains(string(out), lack) {
+				t.Errorf("%s: %q in\n%s", name2, lack, out)
+			}
+		}
+	}
+}
+
+// TestDeps runs .ci/deps on machines that lack something: with a PATH that has
+// what the case names and nothing else.
+func TestDeps(t *testing.T) {
+	t.Parallel()
+	const root, user = "echo 0", "echo 1000"
+	for name, c := range map[string]struct {
+		tools map[string]string // name to what it does
+		fine  bool
+		want  string
+	}{
+		"nothing missing": {map[string]string{"gcc": "", "chromium": "", "id": user}, true, ""},
+		"as root":         {map[string]string{"gcc": "", "id": root, "apt-get": `echo "got $*" >&2`}, true, "got install -y --no-install-recommends chromium\n"},
+		"no compiler":     {map[string]string{"chromium": "", "id": root, "apt-get": `echo "got $*" >&2`}, true, "recommends gcc libc6-dev\n"},
+		"with sudo":       {map[string]string{"gcc": "", "id": user, "sudo": `shift; exec "$@"`, "true": "", "apt-get": `echo "got $*" >&2`}, true, "got install"},
+		"as a user":       {map[string]string{"gcc": "", "id": user, "apt-get": ""}, false, "sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends chromium'"},
+		"no apt-get":      {map[string]string{"gcc": "", "id": root}, false, "install chromium with this system's package manager"},
+		"install fails":   {map[string]string{"gcc": "", "id": root, "apt-get": "exit 100"}, false, "installing it failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bin := t.TempDir()
+			for _, tool := range []string{"bash", "sh", "env"} {
+				path, err := exec.LookPath(tool)
+				if err != nil {
+					t.Skipf("needs %s", tool)
+				}
+				if err := os.Symlink(path, filepath.Join(bin, tool)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for tool, does := range c.tools {
+				if err := os.WriteFile(filepath.Join(bin, tool), []byte("#!/bin/sh\n"+does+"\n"), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cmd := exec.Command("bash", "../../.ci/deps")
+			cmd.Env = []string{"PATH=" + bin}
+			out, err := cmd.CombinedOutput()
+			if c.fine != (err == nil) || !strings.Contains(string(out), c.want) || c.want == "" && len(out) > 0 {
+				t.Errorf("%v, want %q in\n%s", err, c.want, out)
+			}
+		})
+	}
+}
+
+// TestMakefile shows that every target is explained by make help.
+func TestMakefile(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("make", "-s", "-C", "../..", "help").CombinedOutput()
+	if err != nil {
+		t.Skipf("needs make: %v", err)
+	}
+	for _, target := range []string{"run", "test", "lint", "bench", "fuzz", "help"} {
+		if !strings.Contains(string(text), "\n"+target+":") || !strings.Contains(string(out), "make "+target+" ") {
+			t.Errorf("make help does not explain %s:\n%s", target, out)
+		}
+	}
+}
