@@ -28,6 +28,7 @@ type answer struct {
 	status int // 0: 200
 	err    error
 	hangs  bool
+	lasts  time.Duration // by which it outlives its context, if it hangs
 }
 
 func (i *issuer) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -37,6 +38,7 @@ func (i *issuer) RoundTrip(req *http.Request) (*http.Response, error) {
 	i.mu.Unlock()
 	if a.hangs {
 		<-req.Context().Done()
+		time.Sleep(a.lasts)
 		return nil, req.Context().Err()
 	}
 	if a.err != nil {
@@ -215,6 +217,17 @@ func TestKeySetDownLater(t *testing.T) {
 		i.serves("a", "b")
 		time.Sleep(2 * time.Minute)
 		expect(t, v, "b", nil)
+
+		// The next outage begins with short pauses again.
+		n := i.count()
+		i.say(answer{err: errors.New("connection refused")})
+		for i.count() == n {
+			time.Sleep(time.Second)
+		}
+		time.Sleep(5 * time.Second)
+		if i.count() < n+3 {
+			t.Errorf("%d attempts in the first 5 seconds", i.count()-n)
+		}
 	})
 }
 
@@ -287,6 +300,26 @@ func TestWaitingEnds(t *testing.T) {
 		wg.Wait()
 		expect(t, v, "a", nil)
 		expect(t, v, "b", ErrInvalid)
+	})
+}
+
+// Close waits for what it started.
+func TestCloseWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{}
+		i.serves("a")
+		v := start(t, fromIssuer(i))
+		i.say(answer{hangs: true, lasts: time.Second})
+		var wg sync.WaitGroup
+		wg.Go(func() { expect(t, v, "b", ErrInvalid) })
+		synctest.Wait()
+		began := time.Now()
+		v.Close()
+		if d := time.Since(began); d != time.Second {
+			t.Errorf("Close took %v, the fetch 1s", d)
+		}
+		wg.Wait()
 	})
 }
 

@@ -82,6 +82,14 @@ func reseal(header, claims, signature string) string {
 	return b64([]byte(header)) + "." + b64([]byte(claims)) + "." + signature
 }
 
+// spareBits changes what the last character of a signature says beyond its 32 bytes: the same
+// signature in another text.
+func spareBits(token string) string {
+	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := strings.IndexByte(digits, token[len(token)-1])
+	return token[:len(token)-1] + digits[last^1:][:1]
+}
+
 func TestRefusesForgedTokens(t *testing.T) {
 	t.Parallel()
 	s := signers()
@@ -122,6 +130,8 @@ func TestRefusesForgedTokens(t *testing.T) {
 		"another curve":                {Config{Keys: publicPEM(t, s[ES256].Public()), Algorithms: []string{ES256}}, sign(t, "ES384", p384, nil, ann(nil))},
 		"its own key in the header":    {Config{Keys: publicPEM(t, s[EdDSA].Public()), Algorithms: []string{EdDSA}}, sign(t, EdDSA, s["other"], map[string]any{"jwk": keyOf("", EdDSA, s["other"].Public())}, ann(nil))},
 		"header demands the unknown":   {hs, sign(t, HS256, []byte(secret), map[string]any{"crit": []string{"b64"}, "b64": false}, ann(nil))},
+		"not UTF-8":                    {hs, sign(t, HS256, []byte(secret), nil, raw("{\"sub\":\"a\xff\",\"exp\":4000000000}"))},
+		"spare bits set":               {hs, spareBits(good)},
 		"padded":                       {hs, good + "="},
 		"space inside":                 {hs, strings.Replace(good, ".", ". ", 1)},
 		"claims a list":                {hs, reseal(`{"alg":"HS256"}`, `[]`, parts[2])},
