@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -116,5 +115,5 @@ func explainUsage(err error) error {
 			return fmt.Errorf("--%s: %w", m[1], later)
 		}
 	}
-	return errors.Join(err, errors.New("Run node --help to see the commands and flags."))
+	return fmt.Errorf("%w; run node --help to see the commands and flags", err)
 }
