@@ -47,6 +47,7 @@ type settings struct {
 
 func parse(args []string, stderr io.Writer) (settings, error) {
 	s := settings{command: strings.Join(append([]string{"go run ./bench"}, args...), " ")}
+	s.options.Within = 20 * time.Second
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
@@ -130,7 +131,7 @@ func (s *settings) pickTargets(names string, quick bool) error {
 	for i, name := range s.targets {
 		s.targets[i] = strings.TrimSpace(name)
 	}
-	return nil
+	return checkTargets(s.targets)
 }
 
 // faults is everything that is out of bounds.

@@ -37,11 +37,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	failed, err := measure(ctx, s, stdout, stderr)
-	if err != nil {
+	return exitCode(failed, err, stderr)
+}
+
+func exitCode(failed bool, err error, stderr io.Writer) int {
+	switch {
+	case err != nil:
 		fmt.Fprintln(stderr, "bench:", err)
 		return 1
-	}
-	if failed {
+	case failed:
 		fmt.Fprintln(stderr, "bench: something failed; see the tables")
 		return 1
 	}

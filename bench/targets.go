@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/troupe-rt/troupe/bench/child"
 	"github.com/troupe-rt/troupe/bench/proc"
@@ -52,13 +53,17 @@ func targetNames() (names []string) {
 	return names
 }
 
-// build makes the named targets, in the order of makers.
-func (b *builder) build(ctx context.Context, names []string) ([]suite.Target, error) {
+func checkTargets(names []string) error {
 	for _, name := range names {
 		if !slices.Contains(targetNames(), name) {
-			return nil, fmt.Errorf("no target %q; there are %v", name, targetNames())
+			return fmt.Errorf("--targets: no target %q; there are %s", name, strings.Join(targetNames(), ", "))
 		}
 	}
+	return nil
+}
+
+// build makes the named targets, in the order of makers.
+func (b *builder) build(ctx context.Context, names []string) ([]suite.Target, error) {
 	var targets []suite.Target
 	for _, m := range makers {
 		if !slices.Contains(names, m.name) {

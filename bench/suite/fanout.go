@@ -92,7 +92,7 @@ func (x *session) measure(ctx context.Context, pump func()) (Sample, error) {
 
 func (x *session) pumpFor(ctx context.Context, d time.Duration, pump func()) error {
 	end := time.Time{}
-	return x.run(ctx, d+settleWithin, func() bool {
+	return x.run(ctx, d+x.options.Within, func() bool {
 		if end.IsZero() {
 			end = time.Now().Add(d)
 		}
@@ -105,9 +105,22 @@ func (x *session) pumpFor(ctx context.Context, d time.Duration, pump func()) err
 // not, and returns what is wrong.
 func (x *session) settle(ctx context.Context) (check.Faults, error) {
 	x.loop.StopTicking()
-	err := x.run(ctx, settleWithin, x.writers.settled)
+	err := x.run(ctx, x.options.Within, x.writers.settled)
+	return x.account(err)
+}
+
+// account is what is wrong once nothing more is waited for. Faults say more
+// than that it took too long, or that a receiver was cut off before the end.
+func (x *session) account(err error) (check.Faults, error) {
+	if x.field.failed != nil {
+		return check.Faults{}, err
+	}
 	x.writers.end()
-	return x.field.order.Faults(), err
+	faults := x.field.order.Faults()
+	if faults.Total() > 0 {
+		return faults, nil
+	}
+	return faults, err
 }
 
 func (x *session) deliveryMetrics(before, after reading) map[string]float64 {

@@ -22,7 +22,7 @@ func idle(ctx context.Context, x *session) (Sample, error) {
 		return Sample{}, err
 	}
 	end := time.Now().Add(x.options.Settle)
-	if err := x.run(ctx, x.options.Settle+settleWithin, func() bool { return time.Now().After(end) }); err != nil {
+	if err := x.run(ctx, x.options.Settle+x.options.Within, func() bool { return time.Now().After(end) }); err != nil {
 		return Sample{}, err
 	}
 	after, err := x.read(ctx, true)

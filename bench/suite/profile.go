@@ -28,7 +28,7 @@ func (x *session) startProfile(ctx context.Context) (stop func()) {
 	done := make(chan struct{})
 	go func() { // ends with the request, which stop waits for
 		defer close(done)
-		if err := fetch(ctx, url, file, x.options.Duration+settleWithin); err != nil {
+		if err := fetch(ctx, url, file, x.options.Duration+x.options.Within); err != nil {
 			slog.Error("profile not written", "err", err)
 		}
 	}()

@@ -33,7 +33,7 @@ func resumeStorm(ctx context.Context, x *session) (Sample, error) {
 		return Sample{}, err
 	}
 	missed := x.scenario.Connections() * x.scenario.Missed
-	if err := x.run(ctx, settleWithin, func() bool { return x.field.delivered >= missed }); err != nil {
+	if err := x.run(ctx, x.options.Within, func() bool { return x.field.delivered >= missed }); err != nil {
 		return Sample{}, err
 	}
 	after, err := x.read(ctx, true)
@@ -81,10 +81,9 @@ func (x *session) goLive(ctx context.Context) (check.Faults, error) {
 	want := x.scenario.Connections() * (x.scenario.Missed + 1)
 	err := x.publishToAll(ctx, 1)
 	if err == nil {
-		err = x.run(ctx, settleWithin, func() bool { return x.field.delivered >= want })
+		err = x.run(ctx, x.options.Within, func() bool { return x.field.delivered >= want })
 	}
-	x.writers.end()
-	return x.field.order.Faults(), err
+	return x.account(err)
 }
 
 // A probe asks where a topic stands, and leaves.

@@ -40,6 +40,7 @@ type Options struct {
 	Settle   time.Duration // how long Idle waits before it measures
 	Payload  int           // bytes of the data of an event
 	Files    int           // limit of open files of each process
+	Within   time.Duration // everything arrives after the last publish, or counts as lost
 	Profile  string        // folder for CPU profiles of our server, "" for none
 }
 

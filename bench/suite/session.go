@@ -18,7 +18,6 @@ import (
 const (
 	readyWithin   = 15 * time.Second
 	connectWithin = 90 * time.Second
-	settleWithin  = 20 * time.Second
 	connectAtOnce = 500
 	sources       = 8 // loopback addresses that clients come from: ports are 28,000 per address
 )

@@ -1,0 +1,56 @@
+//go:build linux
+
+package inproc_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/troupe-rt/troupe/bench/inproc"
+	"github.com/troupe-rt/troupe/bench/report"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestProgramsCountWhatTheyDid(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		task inproc.Task
+		want []string
+	}{
+		"topics":       {inproc.Task{Program: "topics", Count: 300}, []string{report.SpawnsPerS, report.HeapPeak, report.HeapAfter, report.RetireSec}},
+		"publish":      {inproc.Task{Program: "publish", Count: 1000, Payload: 200}, []string{report.AckedOne, report.AckedMany, report.PostedPerS}},
+		"publish kept": {inproc.Task{Program: "publish", Count: 1000, Payload: 1, History: true}, []string{report.AckedOne, report.AckedMany, report.PostedPerS}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := inproc.Run(t.Context(), c.task)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, key := range c.want {
+				if got[key] <= 0 {
+					t.Errorf("%s is %v", key, got[key])
+				}
+			}
+		})
+	}
+}
+
+func TestProgramsEndWithTheirContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, program := range []string{"topics", "publish"} {
+		_, err := inproc.Run(ctx, inproc.Task{Program: program, Count: 1 << 30, Payload: 200})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", program, err)
+		}
+	}
+	if _, err := inproc.Run(t.Context(), inproc.Task{Program: "other"}); err == nil {
+		t.Error("a program that does not exist ran")
+	}
+}
