@@ -36,7 +36,10 @@ func TestMain(m *testing.M) {
 			code = 1
 		}
 	}
-	http.DefaultClient.CloseIdleConnections()
+	if err := os.RemoveAll(program.dir); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -21,11 +21,11 @@
  *   minDelay?: number, maxDelay?: number}} Options  A token function is asked before each attempt.
  *   positions: kept in sessionStorage, a reload continues. Delays: 500 to 30,000 ms, +-25 %. */
 
-const FINAL = [1008, 4401, 4403]; // close codes after which trying again is useless
+const FINAL = [1008, 4401, 4403]; // close codes after which nothing is tried
 const TRANSIENT = ['UNAVAILABLE', 'RATE_LIMITED', 'INTERNAL_ERROR'];
 const QUEUE = 1000;      // publishes without an answer; one more rejects the oldest
 const WINDOW = 64;       // publishes under way at once, so that a long queue is no flood
-const RESEND = 110_000;  // ms; a node forgets an id after two minutes and would store twice
+const RESEND = 110_000;  // ms; a node forgets an id after two minutes, and stores twice
 const SILENCE = 150_000; // ms; a node speaks every 60 s, so this socket is dead
 const OPENING = 20_000;  // ms for a socket to open
 const STABLE = 5_000;    // ms a connection lives before delays start small again

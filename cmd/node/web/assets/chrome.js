@@ -6,6 +6,7 @@ import { $, store } from './dom.js';
 /** Starts all of it. */
 export function chrome(client) {
   connection(client);
+  skip();
   theme();
   views();
   tabs();
@@ -36,6 +37,11 @@ function describe({ state, attempt, code }) {
   if (state === 'closed') return `Closed for good (${code})`;
   if (state === 'waiting' || attempt > 0) return 'No connection, trying again';
   return 'Connecting';
+}
+
+// The part of the address behind # is the room, so the link that skips must not change it.
+function skip() {
+  document.querySelector('.skip').addEventListener('click', (e) => { e.preventDefault(); $('text').focus(); });
 }
 
 // ---- light and dark ----

@@ -15,8 +15,9 @@ const REFUSED = {
 export class Room {
   #client; #me; #log; #tell;
   #seen = new Set();
-  #pending = new Map(); // id -> what log.pend returned, with data and stored
-  #until = Infinity;    // history is played back up to this number
+  #pending = new Map(); // id -> {data, view, stored: the answer of the node, if there is one}
+  #playing = true;      // history is played back,
+  #until = Infinity;    // up to this number
   #played = 0;
   #away = null;         // {at, change, messages} while the connection is lost
   #closed = false;
@@ -53,7 +54,7 @@ export class Room {
   say(text) {
     const { id: from, name, color } = this.#me;
     const data = { id: newId(), from, name, color, text, at: Date.now() };
-    this.#send({ data, stored: false, view: this.#log.pend(this.#shown(data)) });
+    this.#send({ data, stored: null, view: this.#log.pend(this.#shown(data)) });
   }
 
   async #send(entry) {
@@ -64,8 +65,7 @@ export class Room {
     try {
       // The id is the event's too: sent again, the node stores it once, and a window shows it once
       // even if the node forgot in between.
-      await this.#client.publish(this.topic, 'message', data, { id: data.id });
-      entry.stored = true;
+      entry.stored = await this.#client.publish(this.topic, 'message', data, { id: data.id });
       view.waiting('Stored');
       this.#tell('said');
     } catch (err) {
@@ -100,7 +100,7 @@ export class Room {
     const m = this.#shown(data);
     this.#log.add(m);
     $('empty').hidden = true;
-    if (this.#until === Infinity) this.#played++;
+    if (this.#playing) this.#played++;
     else if (this.#away) this.#away.messages++;
   }
 
@@ -119,8 +119,8 @@ export class Room {
   }
 
   #playedBack() {
-    if (this.#until === 0) return;
-    this.#until = 0;
+    if (!this.#playing) return;
+    this.#playing = false;
     this.#log.busy = false;
     $('empty').hidden = !this.#log.empty;
     this.#tell('played', this.#played);
@@ -150,15 +150,18 @@ export class Room {
   /** Some of the history is gone: says so in its place, which is here. */
   gap(g) {
     if (g.topic !== this.topic) return;
-    if (g.reset) return this.#restarted();
+    if (g.reset || g.oldest > g.seq) this.#playedBack(); // nothing of what was there follows
+    if (g.reset) return this.#restarted(g.epoch);
     if (g.reason === 'stale') return void this.#log.notice('Some messages may be missing here.', true);
     this.#log.notice(`${count(g.missed, 'message')} before this ${g.missed === 1 ? 'is' : 'are'} no longer kept by the node.`);
   }
 
-  #restarted() {
-    for (const [id, { data, stored, view }] of this.#pending) { // stored by the life that is over, shown by none
-      if (!stored) continue;
+  #restarted(epoch) {
+    for (const [id, { data, stored, view }] of this.#pending) {
+      if (!stored || stored.epoch === epoch) continue;
+      // Stored in the life that is over, and never heard: it will not come any more.
       view.remove();
+      this.#seen.add(id);
       this.#pending.delete(id);
       this.#log.add(this.#shown(data));
     }
