@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -105,19 +106,20 @@ func (c *address) estimate(now time.Time, window time.Duration) float64 {
 // purge makes room for another address: those that have been quiet go, at most
 // once per window, or else any one that has no connection.
 func (a *admission) purge(now time.Time) {
-	if len(a.addresses)-a.connected < maxAddresses {
-		return
-	}
 	window := now.UnixNano() / int64(a.limits.UpgradeWindow)
-	all := window != a.purged
-	a.purged = window
+	full := func() bool { return len(a.addresses)-a.connected >= maxAddresses }
+	if full() && window != a.purged {
+		a.purged = window
+		maps.DeleteFunc(a.addresses, func(_ string, c *address) bool {
+			return c.connections == 0 && window-c.window > 1
+		})
+	}
 	for addr, c := range a.addresses {
-		if c.connections > 0 || all && window-c.window <= 1 {
-			continue
-		}
-		delete(a.addresses, addr)
-		if !all {
+		if !full() {
 			return
+		}
+		if c.connections == 0 {
+			delete(a.addresses, addr)
 		}
 	}
 }

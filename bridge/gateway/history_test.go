@@ -130,7 +130,7 @@ func TestSessionTakenUp(t *testing.T) {
 // client must see each number once and in order.
 func TestCatchUpThenLive(t *testing.T) {
 	t.Parallel()
-	const events, clients = 3000, 40
+	const events, clients = 2000, 24
 	b := start(t, setup{policies: []topic.Policy{{Match: "*", History: events}}})
 	var wg sync.WaitGroup
 	wg.Go(func() {
