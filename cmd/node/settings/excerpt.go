@@ -24,6 +24,9 @@ var (
 // that is not nested in it. It looks at lines and not at the tree, because a
 // file that is not YAML has no tree.
 func newSource(name string, text []byte) *source {
+	if len(text) > int(MaxFile) {
+		text = nil // nothing of it is going to be shown
+	}
 	s := &source{name: name, lines: strings.Split(string(text), "\n")}
 	s.secret = make([]bool, len(s.lines))
 	hidden, indent := false, 0

@@ -6,6 +6,10 @@ import (
 	"strings"
 )
 
+// maxFaults is how many faults of a file are told: who has more has given the
+// wrong file.
+const maxFaults = 50
+
 // A reader walks the tree of a file, files what it says into Settings and
 // collects everything that is wrong.
 type reader struct {
@@ -40,6 +44,9 @@ func (r *reader) object(key string, v *value, branches map[string]func(string, *
 		return
 	}
 	for _, f := range v.fields {
+		if len(r.faults) >= maxFaults {
+			return
+		}
 		at := dot(key, f.key)
 		r.marks[at] = f.at
 		nested := inside(f.key, branches)

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"unicode/utf8"
@@ -12,7 +13,7 @@ import (
 )
 
 // MaxFile is the greatest size of a configuration file, in bytes.
-const MaxFile = 256 * KiB
+const MaxFile = 128 * KiB
 
 // maxDepth is far beyond what any setting needs. It bounds the parser's
 // recursion, so it is checked before parsing.
@@ -85,6 +86,10 @@ func parse(text []byte) (v *value, fault *syntaxError) {
 	return v, nil
 }
 
+var errDeep = fmt.Errorf("is nested deeper than %d levels", maxDepth)
+
+// presentable refuses what would take the parser long, or deep: brackets within
+// brackets, and "- - -", which is a list in a list in a list.
 func presentable(text []byte) error {
 	if len(text) > int(MaxFile) {
 		return fmt.Errorf("is larger than %s", MaxFile)
@@ -101,7 +106,12 @@ func presentable(text []byte) error {
 			depth--
 		}
 		if depth > maxDepth {
-			return fmt.Errorf("is nested deeper than %d", maxDepth)
+			return errDeep
+		}
+	}
+	for line := range bytes.Lines(text) {
+		if levels := len(line) - len(bytes.TrimLeft(line, " -?")); levels > 4*maxDepth {
+			return errDeep
 		}
 	}
 	return nil
