@@ -16,11 +16,12 @@ type source struct {
 }
 
 var (
-	secretKey = regexp.MustCompile(`(?i)(key|secret|token|password)`)
+	secretKey = regexp.MustCompile(`(?i)(auth|jwt|key|secret|token|password)`)
 	nameAt    = regexp.MustCompile(`^[\s-]*["']?([A-Za-z]+)["']?\s*:(\s|$)`)
 )
 
-// newSource marks every line from one that names a key to the next setting
+// newSource marks every line from one that names a key, or the group that has
+// keys in case their name is mistyped, to the next setting
 // that is not nested in it. It looks at lines and not at the tree, because a
 // file that is not YAML has no tree.
 func newSource(name string, text []byte) *source {

@@ -91,6 +91,8 @@ func TestSecretsStayHidden(t *testing.T) {
 		"flow over lines":  "auth: {jwt: {keys:\n" + secret + ",\nissuer: {}}}\n",
 		"as a list":        "auth:\n  jwt:\n    keys:\n    - " + secret + "\n",
 		"misspelt":         "auth:\n  jwt:\n    secretKey: " + secret + "\n",
+		"mistyped":         "auth:\n  jwt:\n    issuer: a\n    kyes: " + secret + "\n",
+		"mistyped group":   "auth:\n  jvt:\n    kyes: " + secret + "\n    a: [\n",
 		"api keys":         "auth:\n  apiKeys:\n  - name: a\n    hash: " + secret + "\n",
 		"quoted not ended": "auth:\n  jwt:\n    keys: \"" + secret + "\n",
 	} {
