@@ -23,7 +23,7 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 }
 
 func printSettings(w io.Writer) error {
-	const column = 36
+	const column = 41
 	var b strings.Builder
 	b.WriteString("\nSettings, for serve, config and check (each also as a variable, TROUPE_LISTEN and so on):\n")
 	fmt.Fprintf(&b, "  %-*s%s\n", column, "-c, --config", "Configuration file, YAML.")

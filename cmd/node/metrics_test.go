@@ -91,6 +91,7 @@ func TestMetrics(t *testing.T) {
 		}
 		lines = append(lines, strings.TrimSuffix(fmt.Sprintf("%s{%s}", m[1], m[3]), "{}"))
 	}
+	lines = append(lines, "troupe_build_info{version}") // registered by newExposition
 	slices.Sort(lines)
 	golden(t, "testdata/metrics.txt", strings.Join(lines, "\n")+"\n")
 }

@@ -134,7 +134,7 @@ func list(words []string) string {
 }
 
 // plain is text that YAML takes for itself, with nothing to escape.
-var plain = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_./:-]*[A-Za-z0-9]$|^[A-Za-z0-9]$`)
+var plain = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_./:-]*[A-Za-z0-9]$|^[A-Za-z0-9]$|^-[0-9]+$`)
 
 // quote writes text so that YAML reads it back unchanged.
 func quote(text string) string {
