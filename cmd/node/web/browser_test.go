@@ -75,40 +75,22 @@ func browser(t *testing.T) context.Context {
 	if chromium.ctx != nil {
 		return chromium.ctx
 	}
-	dir, err := os.MkdirTemp("", "troupe-web-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(dir),
+	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path),
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Env("LANGUAGE=en"))
 	alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), flags...)
 	ctx, stopBrowser := chromedp.NewContext(alloc)
 	chromium.stop = func() error {
-		err := chromedp.Cancel(ctx)
+		err := chromedp.Cancel(ctx) // removes the profile, too
 		stopBrowser()
 		stopAlloc()
-		return joinRemove(err, dir)
+		return err
 	}
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("start %s: %v", path, err)
 	}
 	chromium.ctx = ctx
 	return ctx
-}
-
-// joinRemove removes the profile. The browser's children may write to it for a
-// moment after it has ended.
-func joinRemove(err error, dir string) error {
-	if err != nil {
-		return err
-	}
-	for range 100 {
-		if err = os.RemoveAll(dir); err == nil {
-			return nil
-		}
-	}
-	return err
 }
 
 // A window is one tab. Windows of a profile share their storage.

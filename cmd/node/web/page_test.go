@@ -241,8 +241,12 @@ func TestDark(t *testing.T) {
 	findBrowser(t)
 	n := serveNode(t)
 	w := chat(t, n, 1280, 800)
-	w.says("How dark is it?")
-	w.until(texts + ".length === 1")
+	w.do(`import('/troupe.js').then(async ({ connect }) => { // somebody of every colour
+	  const c = connect();
+	  for (let color = 0; color < 360; color += 20) await c.publish('chat:lobby', 'message', { name: 'Hue ' + color, color, text: 'How dark is it?' });
+	  c.close();
+	})`)
+	w.until(texts + ".length === 18")
 	dark := "parseInt(getComputedStyle(document.body).backgroundColor.slice(4)) < 60"
 	for _, step := range []struct{ system, theme, expect string }{
 		{"light", "system", "!(" + dark + ")"},

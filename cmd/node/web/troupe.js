@@ -24,18 +24,16 @@
 const FINAL = [1008, 4401, 4403]; // close codes after which nothing is tried
 const TRANSIENT = ['UNAVAILABLE', 'RATE_LIMITED', 'INTERNAL_ERROR'];
 const QUEUE = 1000;      // publishes without an answer; one more rejects the oldest
-const WINDOW = 64;       // publishes under way at once, so that a long queue is no flood
+const WINDOW = 64;       // publishes under way at once: a long queue is no flood
 const RESEND = 110_000;  // ms; a node forgets an id after two minutes, and stores twice
 const SILENCE = 150_000; // ms; a node speaks every 60 s, so this socket is dead
 const OPENING = 20_000;  // ms for a socket to open
-const STABLE = 5_000;    // ms a connection lives before delays start small again
+const STABLE = 5_000;    // ms after which delays start small again
 
 /** code: a reason of the protocol, CLOSED, QUEUE_FULL, or UNKNOWN_OUTCOME (sent, never answered). */
 export class TroupeError extends Error {
-  constructor(code, message = code, retryAfterMs) {
-    super(message);
-    Object.assign(this, { name: 'TroupeError', code, retryAfterMs });
-  }
+  name = 'TroupeError';
+  constructor(code, message = code, retryAfterMs) { super(message); Object.assign(this, { code, retryAfterMs }); }
 }
 
 /** Connects, and stays connected until close(). The url may be relative to the page.
@@ -65,8 +63,8 @@ class Client {
   }
 
   /** Listens to status (Status), gap (Gap), denied ({topic, reason}: a subscription has ended),
-   * event (TopicEvents nobody subscribed to), frame ({out, text}: all that is sent and received),
-   * and the node's welcome, resumed and error. Returns a function that ends it. */
+   * event (TopicEvents nobody subscribed to), frame ({out, text}: all sent and received),
+   * resumed (gaps are filled or told), welcome and error of the node. Returns what ends it. */
   on(type, listener) {
     if (!this.#listeners.has(type)) this.#listeners.set(type, new Set());
     this.#listeners.get(type).add(listener);
@@ -99,8 +97,8 @@ class Client {
     this.#send({ type: 'unsubscribe', topic });
   }
 
-  /** Resolves when the node has stored the event. Waits while there is no connection, and is sent
-   * again with the same id if there was no answer.
+  /** Resolves when the node has stored it. Waits while there is no connection, and is sent again
+   * with the same id if there was no answer.
    * @returns {Promise<{seq?: number, epoch?: string, duplicate: boolean}>} */
   publish(topic, event, data = null, { id = newId() } = {}) {
     return new Promise((resolve, reject) => {
@@ -130,7 +128,7 @@ class Client {
 
   async #connect() {
     clearTimeout(this.#timer);
-    const turn = ++this.#turn; // what belongs to an earlier turn is void
+    const turn = ++this.#turn; // an earlier turn is void
     const mine = (f) => (e) => { if (turn === this.#turn) f(e); };
     this.#setStatus('connecting');
     this.#timer = setTimeout(mine(() => this.#lost(0, 'timeout')), OPENING);
@@ -147,13 +145,14 @@ class Client {
     this.#ws.onclose = mine((e) => this.#lost(e.code, e.reason));
   }
 
-  // A node obeys frames in order: gaps are filled before what is live, and before waiting publishes.
+  // A node obeys frames in order: gaps are filled before what is live and what waited.
   #opened() {
     clearTimeout(this.#timer);
     this.#openedAt = this.#heardAt = Date.now();
     this.#send({ type: 'hello', caps: ['batch'] });
     const topics = [...this.#topics.values()];
-    for (const part of chunks(topics.filter((t) => t.accepted && t.epoch !== undefined))) {
+    const known = topics.filter((t) => t.accepted && t.epoch !== undefined);
+    for (const part of chunks(known)) {
       const all = (key) => Object.fromEntries(part.map((t) => [t.name, t[key]]));
       this.#send({ type: 'resume', sessionId: this.#session, lastSeenSeqs: all('seq'), epochs: all('epoch') });
     }
@@ -166,6 +165,7 @@ class Client {
     for (const t of topics) if (!plain(t)) this.#ask(t);
     this.#pump();
     this.#setStatus('open');
+    if (this.#session && !known.length) this.#emit('resumed', {});
   }
 
   #lost(code, reason) {
@@ -204,11 +204,7 @@ class Client {
 
   #listen = () => { if (this.#openedAt && Date.now() - this.#heardAt > SILENCE) this.#lost(0, 'silent'); };
 
-  #wake = () => {
-    if (document.visibilityState === 'hidden') return;
-    this.retry();
-    this.#listen();
-  };
+  #wake = () => { if (document.visibilityState !== 'hidden') { this.retry(); this.#listen(); } };
 
   // ---- frames ----
 
@@ -277,21 +273,17 @@ class Client {
   }
 
   #accepted(t, { seq, epoch }) {
-    if (!t.accepted) {
-      t.accepted = true;
-      t.seq ??= seq;
-      t.epoch ??= epoch; // if it is not ours any more, `truncated` follows
-    }
+    t.accepted = true;
+    t.seq ??= seq;
+    t.epoch ??= epoch; // where it is not ours, `truncated` follows
     for (const w of t.waiters.splice(0)) w.resolve({ topic: t.name, seq, epoch });
   }
 
   #denied(t, reason, message) {
-    if (t.accepted && TRANSIENT.includes(reason)) { // asks again, because nobody else would
-      setTimeout(() => { if (this.#topics.get(t.name) === t) this.#ask(t); }, 5000 + Math.random() * 5000);
-    } else {
-      this.#drop(t, new TroupeError(reason, message));
-      if (t.accepted) this.#emit('denied', { topic: t.name, reason });
-    }
+    const again = () => { if (this.#topics.get(t.name) === t) this.#ask(t); };
+    if (t.accepted && TRANSIENT.includes(reason)) return void setTimeout(again, 5000 + Math.random() * 5000);
+    this.#drop(t, new TroupeError(reason, message));
+    if (t.accepted) this.#emit('denied', { topic: t.name, reason });
   }
 
   #drop(t, err) {
@@ -324,10 +316,10 @@ class Client {
     return true;
   }
 
-  // 1009 does not say which frame was too large. Sent again it would close the next connection too.
+  // 1009 does not say which frame was too large. Sent again it would close every connection.
   #rejectLargest() {
-    const sent = [...this.#publishes].filter(([, p]) => p.firstSent);
-    sent.sort(([, a], [, b]) => b.frame.length - a.frame.length);
+    const sent = [...this.#publishes].filter(([, p]) => p.firstSent)
+      .sort(([, a], [, b]) => b.frame.length - a.frame.length);
     this.#settle(sent[0]?.[0], new TroupeError('TOO_LARGE'));
   }
 
@@ -347,7 +339,7 @@ class Client {
   };
 }
 
-// An exception of the application's does not end the connection.
+// A handler's exception does not end the connection.
 function call(f, value) { try { f(value); } catch (err) { reportError(err); } }
 
 // 25 topics with the longest names are 8,000 bytes; a node takes 64 KiB.

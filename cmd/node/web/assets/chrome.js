@@ -16,13 +16,16 @@ export function chrome(client) {
 
 function connection(client) {
   let next = 0;
+  let trouble = false; // since a connection was lost, until one is open
   const left = () => { $('countdown').textContent = next ? `in ${Math.max(0, Math.ceil((next - Date.now()) / 1000))} s` : ''; };
   const show = (s) => {
     $('connection').dataset.state = s.state;
     next = s.state === 'waiting' ? Date.now() + s.delay : 0;
-    const text = describe(s);
+    trouble = s.state !== 'open' && (trouble || s.state !== 'connecting');
+    const text = describe(s, trouble);
     if ($('connection-text').textContent !== text) $('connection-text').textContent = text;
-    $('retry').hidden = s.state !== 'waiting' && s.state !== 'closed';
+    if (!trouble && document.activeElement === $('retry')) $('text').focus();
+    $('retry').hidden = !trouble;
     $('retry').textContent = s.state === 'closed' ? 'Reload' : 'Try now';
     left();
   };
@@ -32,11 +35,10 @@ function connection(client) {
   $('retry').addEventListener('click', () => { if (client.status.state === 'closed') location.reload(); else client.retry(); });
 }
 
-function describe({ state, attempt, code }) {
+function describe({ state, code }, trouble) {
   if (state === 'open') return 'Connected';
   if (state === 'closed') return `Closed for good (${code})`;
-  if (state === 'waiting' || attempt > 0) return 'No connection, trying again';
-  return 'Connecting';
+  return trouble ? 'No connection, trying again' : 'Connecting';
 }
 
 // The part of the address behind # is the room, so the link that skips must not change it.

@@ -105,6 +105,7 @@ export class Log {
     if (!item.classList.contains('message')) this.#last = null;
     this.#list.append(item);
     while (this.#list.childElementCount > KEEP) this.#list.firstElementChild.remove();
+    this.#list.firstElementChild.classList.remove('again'); // the first of its group may be gone
     this.#draw();
   }
 

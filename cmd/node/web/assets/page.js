@@ -6,7 +6,7 @@ import { chrome } from './chrome.js';
 import { Log } from './log.js';
 import { profile } from './profile.js';
 import { Room } from './room.js';
-import { stats } from './stats.js';
+import { answers, stats } from './stats.js';
 import { Who } from './who.js';
 import { wire } from './wire.js';
 
@@ -92,13 +92,22 @@ function tick(tried) {
 
 // ---- the connection ----
 
-client.on('status', (s) => {
-  if (s.state === 'waiting' || s.state === 'closed') room?.lost();
+let opened = false;
+let asked = false;
+
+client.on('status', async (s) => {
+  if (s.state === 'closed') room.lost(s.code);
+  if (s.state === 'open') opened = true;
+  if (s.state !== 'waiting') return;
+  if (opened) return room.lost();
+  if (asked || s.attempt < 2) return;
+  asked = true; // a browser does not tell why an upgrade was refused
+  if (await answers()) log.notice('The node answers, but takes no connection from this page. If authentication is configured, this page can not log in.', true);
 });
-client.on('resumed', () => room?.back());
-client.on('gap', (g) => room?.gap(g));
+client.on('resumed', () => room.back());
+client.on('gap', (g) => room.gap(g));
 client.on('denied', ({ topic, reason }) => {
-  if (topic === room?.topic) log.notice(`This room is closed to you now: ${reason}.`, true);
+  if (topic === room.topic) log.notice(`This room is closed to you now: ${reason}.`, true);
 });
 
 for (const el of document.querySelectorAll('[data-origin]')) el.textContent = location.origin;

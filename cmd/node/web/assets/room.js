@@ -128,8 +128,9 @@ export class Room {
 
   // ---- what happens to the connection ----
 
-  /** The connection is gone. Notes where in the conversation that was. */
-  lost() {
+  /** The connection is gone, for good if code is given. Notes where in the conversation that was. */
+  lost(code) {
+    if (code) return void this.#log.notice(`The node has ended this connection for good (${code}). Reload the page to connect again.`, true);
     if (this.#away) return;
     const at = Date.now();
     const text = `Connection lost at ${timeOfDay(at)}. What you write is kept, and sent when the node is back.`;

@@ -5,6 +5,11 @@ import { $, count } from './dom.js';
 const EVERY = 3000;   // ms
 const PATIENCE = 2500; // ms
 
+/** Whether the node answers at all. */
+export async function answers() {
+  try { return (await fetch('/stats', { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) })).ok; } catch { return false; }
+}
+
 /** Keeps the figures current. */
 export function stats() {
   let busy = false;

@@ -117,9 +117,11 @@ const tests = {
     w.socket.open();
     w.socket.accept();
     w.socket.receive({ topic: 't', event: 'e', data: 1 }, { topic: 't', event: 'e', data: 1 });
+    let resumed = 0;
+    client.on('resumed', () => resumed++);
     await again(w);
     equal(w.socket.sent.map((f) => f.type), ['hello', 'subscribe-batch']);
-    equal(seen, [1, 1]);
+    equal([seen, resumed], [[1, 1], 1]);
     client.close();
   },
 
