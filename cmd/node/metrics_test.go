@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
@@ -56,7 +57,7 @@ func TestMetrics(t *testing.T) {
 	e := newExposition()
 	rec := &recorder{Registerer: e.node}
 	e.node = rec
-	loaded, err := settings.Load(settings.Input{Flags: map[string]string{"listen": "127.0.0.1:0"}})
+	loaded, err := settings.Load(settings.Input{File: "t.yaml", Text: []byte("listen: 127.0.0.1:0\nauth: {jwt: {keys: '" + testSecret + "', algorithms: [HS256]}}\n")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,7 @@ func TestMetrics(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	c := dial(t, s.URL(), nil)
+	c := dial(t, s.URL(), bearer(signed(t, testSecret, jwt.MapClaims{"sub": "ann"})))
 	c.send(`{"type":"publish","topic":"room:1","event":"said","data":1,"ref":1}`)
 	c.expect(`"published"`)
 	_ = c.ws.CloseNow() // a drain waits for clients that are there
