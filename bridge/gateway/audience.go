@@ -174,10 +174,11 @@ func (s *shard) cut(a *audience) {
 	s.g.pressure.add(-size)
 }
 
-// overflowed tells receivers what they did not get because the shard was busy,
-// or ends them, as the topic's policy is.
+// overflowed tells receivers what they did not get because the shard was busy.
+// Where they can have it from the history, and the policy is to disconnect, they
+// are ended instead, and resume.
 func (s *shard) overflowed(a *audience, l *lost) {
-	if a.slow != topic.SlowDisconnect {
+	if a.slow != topic.SlowDisconnect || l.from == 0 {
 		a.chunk = &chunk{plain: appendStale(nil, l)}
 		return
 	}

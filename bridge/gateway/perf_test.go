@@ -155,3 +155,47 @@ func TestSinkProcess(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// BenchmarkIdle reports what a connection costs that follows one topic and is
+// silent, from the memory of the whole process.
+func BenchmarkIdle(b *testing.B) {
+	const clients = 4000
+	n := newNode(b, []topic.Policy{{Match: "*", History: -1}})
+	g := gateway.Handler(n, gateway.Options{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	server := &http.Server{Handler: g}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = server.Serve(l) }()
+	before := memory()
+	sink := exec.Command(os.Args[0], "-test.run=TestSinkProcess")
+	sink.Env = append(os.Environ(), "SINK_ADDR="+l.Addr().String(), "SINK_CLIENTS="+strconv.Itoa(clients))
+	stdin, err := sink.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := sink.Start(); err != nil {
+		b.Fatal(err)
+	}
+	for g.Stats().Subscriptions < clients {
+		time.Sleep(50 * time.Millisecond)
+	}
+	for b.Loop() {
+		b.ReportMetric((memory()-before)/clients, "B/connection")
+	}
+	_ = stdin.Close()
+	_ = sink.Wait()
+	_ = server.Close()
+	g.Close()
+	<-done
+}
+
+func memory() float64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc + m.StackInuse)
+}
