@@ -280,3 +280,51 @@ func TestKillAndRestart(t *testing.T) {
 		t.Errorf("published %v after %v", after, data)
 	}
 }
+
+// TestFileLimit starts the binary where few files may be open.
+func TestFileLimit(t *testing.T) {
+	t.Parallel()
+	name, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for limits, want := range map[string]string{
+		"ulimit -n 512":                    `"limit":512`,
+		"ulimit -Sn 64 && ulimit -Hn 1024": `"limit":1024`, // the soft limit is raised first
+	} {
+		var stderr output
+		cmd := exec.Command("sh", "-c", limits+` && exec "$0" --listen 127.0.0.1:0`, name)
+		cmd.Env = []string{"HOME=" + t.TempDir()}
+		cmd.Stderr = &stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Kill() })
+		eventually(t, func() error {
+			if said := stderr.String(); !strings.Contains(said, "few open files") || !strings.Contains(said, want) {
+				return fmt.Errorf("%s: said %s", limits, said)
+			}
+			return nil
+		})
+		eventually(t, func() error { // it serves all the same
+			if !strings.Contains(stderr.String(), "node is serving") {
+				return fmt.Errorf("said %s", &stderr)
+			}
+			return nil
+		})
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("ended with %v", err)
+		}
+	}
+}
+
+func TestEveryOriginIsAWarning(t *testing.T) {
+	t.Parallel()
+	p := serve(t, nil, "--origins", "*")
+	if !strings.Contains(p.stderr.String(), "every web page") {
+		t.Errorf("no warning in\n%s", &p.stderr)
+	}
+}
