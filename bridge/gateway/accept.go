@@ -31,7 +31,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !g.accept(s, w, r) {
 		g.admission.leave(s.address)
 		g.sessions.Done()
-		g.m.refuse(http.StatusBadRequest)
+		g.m.refuse(shookBadly(r))
 		return
 	}
 	g.start(s)
@@ -115,6 +115,14 @@ func (g *Gateway) authenticate(r *http.Request) (Identity, error) {
 // are answered by it, before anybody is asked who they are.
 func isUpgrade(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}
+
+// shookBadly is the status under which a request is counted that coder refused.
+func shookBadly(r *http.Request) int {
+	if isUpgrade(r) {
+		return http.StatusBadRequest
+	}
+	return http.StatusUpgradeRequired
 }
 
 // accept shakes hands. If that fails, the request has been answered.

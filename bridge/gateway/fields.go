@@ -150,12 +150,21 @@ func (p *parser) places() ([]place, error) {
 	if err != nil || f.raw[fieldEpochs] == nil {
 		return places, err
 	}
-	epochs := make(map[string]string)
-	wrong = &frameError{"epochs", "must be an object of strings"}
-	if f.raw[fieldEpochs][0] != '{' {
+	epochs, err := p.epochs()
+	for i := range places {
+		places[i].epoch = epochs[places[i].topic]
+	}
+	return places, err
+}
+
+func (p *parser) epochs() (map[string]string, error) {
+	raw := p.frame.raw[fieldEpochs]
+	wrong := &frameError{"epochs", "must be an object of strings"}
+	if raw[0] != '{' {
 		return nil, wrong
 	}
-	err = p.object(f.raw[fieldEpochs], func(name, value []byte) error {
+	epochs := make(map[string]string)
+	err := p.object(raw, func(name, value []byte) error {
 		s, ok := text(value)
 		if !ok {
 			return wrong
@@ -163,8 +172,5 @@ func (p *parser) places() ([]place, error) {
 		epochs[string(name)] = string(s)
 		return nil
 	})
-	for i := range places {
-		places[i].epoch = epochs[places[i].topic]
-	}
-	return places, err
+	return epochs, err
 }

@@ -56,25 +56,29 @@ func (s *session) message(kind websocket.MessageType, r io.Reader) error {
 	case s.isClosing():
 		return nil
 	}
+	s.handle(kind, msg)
+	return nil
+}
+
+// handle does what a message says, if the client may send it now.
+func (s *session) handle(kind websocket.MessageType, msg []byte) {
 	s.g.m.receivedBytes.Add(float64(len(msg)))
 	if !s.withinRate() {
 		s.shut(CloseTooMany, "too many messages")
-		return nil
+		return
 	}
 	if room := s.out.awaitRoom(); room != nil {
-		<-room
+		<-room // ends with the connection at the latest
 	}
-	if kind == websocket.MessageText {
-		if !utf8.Valid(msg) {
-			s.shut(CloseInvalidText, "text must be UTF-8")
-			return nil
-		}
-		s.text(msg)
-	} else {
+	switch {
+	case kind != websocket.MessageText:
 		s.g.m.received[kindBinary].Inc()
 		s.unknown(msg, true, nil)
+	case !utf8.Valid(msg):
+		s.shut(CloseInvalidText, "text must be UTF-8")
+	default:
+		s.text(msg)
 	}
-	return nil
 }
 
 var errTooLarge = errors.New("message too large")

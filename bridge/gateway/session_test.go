@@ -1,0 +1,255 @@
+package gateway_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/troupe-rt/troupe/bridge/gateway"
+	"github.com/troupe-rt/troupe/topic"
+)
+
+func TestWIRE19Resume(t *testing.T) {
+	t.Parallel()
+	b := start(t, setup{
+		policies: []topic.Policy{{Match: "live", History: -1}, {Match: "*"}},
+		options: gateway.Options{CanSubscribe: func(_ context.Context, _ *gateway.Client, name string) error {
+			if name == "secret" {
+				return gateway.ErrForbidden
+			}
+			return nil
+		}},
+	})
+	var at topic.Position
+	for i := 1; i <= 4; i++ {
+		at = b.publish("a", "e", fmt.Sprint(i))
+		b.publish("secret", "e", fmt.Sprint(i))
+	}
+	b.publish("b", "e", "1")
+	c := b.dial()
+	c.send(`{"type":"resume","sessionId":"x","lastSeenSeqs":{"a":2,"b":1,"secret":0,"__x":3,"live":0}}`)
+	var got []string
+	for {
+		s := c.raw()
+		if s == `{"type":"resumed"}` {
+			break
+		}
+		got = append(got, s)
+	}
+	slices.Sort(got)
+	want := []string{
+		`{"topic":"a","event":"e","data":3,"seq":3}`,
+		`{"topic":"a","event":"e","data":4,"seq":4}`,
+		`{"type":"subscribe-denied","topic":"__x","reason":"INVALID_TOPIC"}`,
+		`{"type":"subscribe-denied","topic":"secret","reason":"FORBIDDEN"}`,
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("got %q", got)
+	}
+	b.publish("a", "e", "5")
+	c.want(`{"topic":"a","event":"e","data":5,"seq":5}`)
+
+	// Of another epoch, or beyond the newest, everything comes, with a word first.
+	for name, frame := range map[string]string{
+		"epoch":  fmt.Sprintf(`{"type":"resume","lastSeenSeqs":{"a":4},"epochs":{"a":"%s-not"}}`, at.Epoch),
+		"beyond": `{"type":"resume","lastSeenSeqs":{"a":99}}`,
+	} {
+		c := b.dial()
+		c.send(frame)
+		if f := c.next(); f["event"] != "truncated" {
+			t.Fatalf("%s: got %v", name, f)
+		}
+		for i := 1; i <= 5; i++ {
+			c.want(fmt.Sprintf(`{"topic":"a","event":"e","data":%d,"seq":%d}`, i, i))
+		}
+		c.want(`{"type":"resumed"}`)
+	}
+	c = b.dial()
+	c.send(`{"type":"resume","lastSeenSeqs":{}}`)
+	c.want(`{"type":"resumed"}`)
+}
+
+func TestWIRE20Batch(t *testing.T) {
+	t.Parallel()
+	b := start(t, setup{})
+	for i := 1; i <= 5; i++ {
+		b.publish("chat", "e", fmt.Sprint(i))
+	}
+	able, plain := b.dial(), b.dial()
+	able.send(`{"type":"hello","caps":["other","batch",7]}`)
+	able.send(`{"type":"subscribe","topic":"chat","since":0}`)
+	plain.send(`{"type":"hello"}`)
+	plain.send(`{"type":"subscribe","topic":"chat","since":0}`)
+	var events []string
+	for i := 1; i <= 5; i++ {
+		e := fmt.Sprintf(`{"topic":"chat","event":"e","data":%d,"seq":%d}`, i, i)
+		events = append(events, e)
+		plain.want(e)
+	}
+	able.want(`{"type":"batch","events":[` + strings.Join(events, ",") + `]}`)
+	// One event alone is not worth a batch.
+	b.publish("chat", "e", "6")
+	able.want(`{"topic":"chat","event":"e","data":6,"seq":6}`)
+}
+
+func TestWIRE22Request(t *testing.T) {
+	t.Parallel()
+	clients := make(chan *gateway.Client, 2)
+	inHook := make(chan error, 2)
+	b := start(t, setup{options: gateway.Options{
+		OnMessage: func(ctx context.Context, c *gateway.Client, _ []byte, _ bool) error {
+			_, err := c.Request(ctx, "who", nil)
+			inHook <- err
+			clients <- c
+			return nil
+		},
+	}})
+	c := b.dial()
+	c.send("hello")
+	if err := <-inHook; !errors.Is(err, gateway.ErrInHook) {
+		t.Fatalf("Request in a hook: %v", err)
+	}
+	hc := <-clients
+	type answer struct {
+		data json.RawMessage
+		err  error
+	}
+	ask := func(ctx context.Context) chan answer {
+		answers := make(chan answer, 1)
+		go func() {
+			data, err := hc.Request(ctx, "who", map[string]int{"n": 1})
+			answers <- answer{data, err}
+		}()
+		return answers
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+
+	answers := ask(ctx)
+	c.want(`{"type":"request","ref":1,"event":"who","data":{"n":1}}`)
+	c.send(`{"type":"reply","ref":1,"data":{"name":"ann"}}`)
+	if a := <-answers; a.err != nil || string(a.data) != `{"name":"ann"}` {
+		t.Fatalf("got %s, %v", a.data, a.err)
+	}
+
+	answers = ask(ctx)
+	c.want(`{"type":"request","ref":2,"event":"who","data":{"n":1}}`)
+	c.send(`{"type":"reply","ref":2,"error":"no"}`)
+	var refused *gateway.ReplyError
+	if a := <-answers; !errors.As(a.err, &refused) || refused.Message != "no" {
+		t.Fatalf("got %v", a.err)
+	}
+
+	short, stop := context.WithCancel(ctx)
+	answers = ask(short)
+	c.want(`{"type":"request","ref":3,"event":"who","data":{"n":1}}`)
+	stop()
+	if a := <-answers; !errors.Is(a.err, context.Canceled) {
+		t.Fatalf("got %v", a.err)
+	}
+	c.send(`{"type":"reply","ref":3,"data":"late"}`)
+	c.send(`{"type":"reply","ref":99,"data":"unasked"}`)
+	c.send(`{"type":"reply","data":"no ref"}`)
+	if f := c.next(); f["code"] != "INVALID_FRAME" {
+		t.Fatalf("got %v", f)
+	}
+
+	answers = ask(ctx)
+	c.raw()
+	_ = c.ws.CloseNow()
+	if a := <-answers; !errors.Is(a.err, gateway.ErrDisconnected) {
+		t.Fatalf("got %v", a.err)
+	}
+	if a := <-ask(ctx); !errors.Is(a.err, gateway.ErrDisconnected) {
+		t.Fatalf("after the end: %v", a.err)
+	}
+}
+
+func TestWIRE24CloseHook(t *testing.T) {
+	t.Parallel()
+	type closed struct {
+		code   int
+		topics []string
+	}
+	got := make(chan closed, 1)
+	b := start(t, setup{options: gateway.Options{
+		OnClose: func(_ context.Context, _ *gateway.Client, code int, subscriptions []string) {
+			slices.Sort(subscriptions)
+			got <- closed{code, subscriptions}
+		},
+	}})
+	for name, test := range map[string]struct {
+		end  func(c *client)
+		code int
+	}{
+		"normal":   {func(c *client) { _ = c.ws.Close(websocket.StatusNormalClosure, "") }, 1000},
+		"own code": {func(c *client) { _ = c.ws.Close(4000, "bye") }, 4000},
+		"cut":      {func(c *client) { _ = c.ws.CloseNow() }, 1006},
+		"ours":     {func(c *client) { c.send("\xff"); c.wantClose(1007) }, 1007},
+	} {
+		c := b.dial()
+		c.subscribe("a")
+		c.subscribe("b")
+		test.end(c)
+		if have := <-got; have.code != test.code || !slices.Equal(have.topics, []string{"a", "b"}) {
+			t.Fatalf("%s: hook got %v", name, have)
+		}
+	}
+}
+
+func TestWIRE26Upgrades(t *testing.T) {
+	t.Parallel()
+	b := start(t, setup{options: gateway.Options{
+		HookTimeout: 50 * time.Millisecond,
+		Authenticate: func(ctx context.Context, r *http.Request) (gateway.Identity, error) {
+			switch r.URL.Query().Get("as") {
+			case "nobody":
+				return gateway.Identity{}, fmt.Errorf("no token: %w", gateway.ErrUnauthenticated)
+			case "banned":
+				return gateway.Identity{}, gateway.ErrForbidden
+			case "broken":
+				return gateway.Identity{}, errors.New("secret detail")
+			case "panic":
+				panic("secret detail")
+			case "slow":
+				<-ctx.Done()
+				return gateway.Identity{}, ctx.Err()
+			case "expired":
+				return gateway.Identity{ID: "x", ExpiresAt: time.Now().Add(-time.Second)}, nil
+			}
+			return gateway.Identity{ID: "ann"}, nil
+		},
+	}})
+	for as, status := range map[string]int{"nobody": 401, "banned": 403, "broken": 500, "panic": 500, "slow": 504, "expired": 401} {
+		_, resp, err := b.dialWith("?as="+as, nil)
+		if err == nil || resp == nil || resp.StatusCode != status {
+			t.Errorf("%s: got %v, %v, want %d", as, resp, err, status)
+		}
+	}
+	origin := func(o string) int {
+		_, resp, _ := b.dialWith("", &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {o}}})
+		return resp.StatusCode
+	}
+	if got := origin("http://evil.example"); got != 403 {
+		t.Errorf("foreign origin: %d", got)
+	}
+	if got := origin("http://" + b.addr); got != 101 {
+		t.Errorf("own origin: %d", got)
+	}
+	plain := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := plain.Get("http://" + b.addr + "/ws")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _ = resp.Body.Close(); resp.StatusCode != 426 {
+		t.Errorf("no upgrade: %d", resp.StatusCode)
+	}
+}
