@@ -6,7 +6,8 @@
 // set: pooled write buffers, small read buffers, commands handled off the read
 // loop (less stack per connection), frames of any number of messages, a write
 // delay with a timer in place of a goroutine per connection, and single-flight
-// history reads.
+// history reads. The delay is the one of 0, 1, 5 and 20 ms that costs the least
+// CPU per delivery. It is paid in latency: compare that with the default.
 package main
 
 import (
@@ -25,6 +26,9 @@ import (
 	"github.com/centrifugal/centrifuge"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
+
+// writeDelay is how long the tuned server lets messages of a connection gather.
+const writeDelay = 20 * time.Millisecond
 
 // History of channels that keep any, the same as Troupe's default.
 const (
@@ -91,7 +95,7 @@ func connectReply(tuned bool) centrifuge.ConnectReply {
 	reply := centrifuge.ConnectReply{Credentials: &centrifuge.Credentials{UserID: "bench"}}
 	if tuned {
 		reply.MaxMessagesInFrame = -1
-		reply.WriteDelay = time.Millisecond
+		reply.WriteDelay = writeDelay
 		reply.WriteWithTimer = true
 		reply.ReplyWithoutQueue = true
 	}
