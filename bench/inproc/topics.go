@@ -38,7 +38,7 @@ func liveTopics(ctx context.Context, t Task) (map[string]float64, error) {
 			alive, t.Count, time.Since(began))
 	}
 
-	if err := waitFor(ctx, 2*idle+time.Minute, "all topics retire", func() bool { return topics.Len() == 0 }); err != nil {
+	if err := waitFor(ctx, 2*idle+5*time.Minute, "all topics retire", func() bool { return topics.Len() == 0 }); err != nil {
 		return nil, err
 	}
 	retired := time.Since(began) - spawning
