@@ -9,7 +9,7 @@
 //   - A client sees each number of a topic once and in order, also when it catches
 //     up while others publish (TestCatchUpThenLive), or is told what it missed
 //     (TestSlowDropOldest, TestBusyShard), or is closed with 1013 and comes back
-//     with its last position (TestSlowDisconnect).
+//     with its last position (TestWIRE17SlowDisconnect).
 //   - Frames of one connection take effect in the order they were sent
 //     (TestWIRE05SubscribeTwice).
 //   - Publishing with the same id from the same identity is kept and delivered
@@ -20,7 +20,7 @@
 //   - A hook that panics, fails or is too slow denies, is counted and logged once,
 //     and harms nobody else (TestHookFaults).
 //   - What waits for a connection is bounded, whether it is slow
-//     (TestSlowDisconnect), reads nothing (TestClientThatNeverReads) or never
+//     (TestWIRE17SlowDisconnect), reads nothing (TestClientThatNeverReads) or never
 //     speaks (TestSilentClient). A frame that is partly on the wire is always
 //     finished, and nothing follows a close frame (TestBacklogNeverCutsFrames).
 //   - A topic with many receivers does not hold up the others

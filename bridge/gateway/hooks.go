@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -37,7 +38,8 @@ func (g *Gateway) noteHook(name, session string, err error) {
 	}
 	g.m.hookFaults.WithLabelValues(name).Inc()
 	attrs := []any{"kind", name, "session", session, "err", err}
-	if p, ok := err.(*panicError); ok { //nolint:errorlint // protect made it; it is never wrapped
+	var p *panicError
+	if errors.As(err, &p) {
 		attrs = append(attrs, "panic", p.value, "stack", string(p.stack))
 	}
 	g.log.Error("hook failed", attrs...)

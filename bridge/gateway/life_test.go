@@ -263,7 +263,10 @@ func TestEarlyBytes(t *testing.T) {
 // TestProtocolErrors: coder refuses what breaks RFC 6455, and others live on.
 func TestProtocolErrors(t *testing.T) {
 	t.Parallel()
-	b := start(t, setup{policies: live})
+	codes := make(chan int, 8)
+	b := start(t, setup{policies: live, options: gateway.Options{
+		OnClose: func(_ context.Context, _ *gateway.Client, code int, _ []string) { codes <- code },
+	}})
 	for name, frame := range map[string]string{
 		"unmasked": "\x81\x02hi", "reserved bit": "\xc1\x80\x00\x00\x00\x00", "unknown opcode": "\x83\x80\x00\x00\x00\x00",
 		"long control": "\x89\xfe\x01\x00\x00\x00\x00\x00", "lone continuation": "\x80\x80\x00\x00\x00\x00",
@@ -281,6 +284,9 @@ func TestProtocolErrors(t *testing.T) {
 		}
 		if _, err := io.ReadAll(nc); errors.Is(err, context.DeadlineExceeded) || err != nil && strings.Contains(err.Error(), "timeout") {
 			t.Errorf("%s: not cut off: %v", name, err)
+		}
+		if code := <-codes; code != 1002 && name != "unmasked" && name != "negative length" {
+			t.Errorf("%s: ended with %d", name, code)
 		}
 		_ = nc.Close()
 	}

@@ -45,6 +45,7 @@ type setup struct {
 	options  gateway.Options
 	listener net.Listener
 	server   *http.Server
+	wrap     func(http.Handler) http.Handler
 }
 
 func newNode(t testing.TB, policies []topic.Policy) *node {
@@ -85,6 +86,9 @@ func start(t testing.TB, s setup) *bundle {
 		server = &http.Server{}
 	}
 	server.Handler = g
+	if s.wrap != nil {
+		server.Handler = s.wrap(g)
+	}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.Serve(l) }()
 	t.Cleanup(func() {

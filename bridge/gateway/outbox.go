@@ -22,6 +22,7 @@ type outbox struct {
 	mu       sync.Mutex
 	back     *backlog // nil while the receiver keeps up
 	closing  bool     // the close frame has been written or waits in back
+	code     int      // in coder's close frame, 0 if it wrote none
 	closed   bool     // nothing is written any more
 	draining bool     // the goroutine runs, and only it writes
 	lastOut  int64    // unix nanoseconds of the last text frame
@@ -125,7 +126,9 @@ func (o *outbox) control(p []byte) error {
 		return nil // coder answers a close frame that answers ours
 	}
 	isClose := p[0] == frameClose
-	o.closing = isClose
+	if o.closing = isClose; isClose && len(p) >= 4 {
+		o.code = int(p[2])<<8 | int(p[3])
+	}
 	if o.back == nil && o.conn.raw != nil {
 		n, err := newRawWriter().write(o.conn.raw, p)
 		if err != nil {

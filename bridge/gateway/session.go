@@ -107,7 +107,7 @@ func (s *session) end(err error) {
 	s.g.m.subscriptions.Sub(float64(len(names)))
 	s.shard.put(item{kind: itemEnded, session: s})
 	if code == 0 {
-		code = closeCode(err)
+		code = s.closeCode(err)
 	}
 	s.g.recent.add(s.id, s.identity.ID)
 	if hook := s.g.o.OnClose; hook != nil {
@@ -119,14 +119,16 @@ func (s *session) end(err error) {
 	s.g.leave(s, code)
 }
 
-// closeCode is the code of the peer's close frame, or of a frame that was too
-// much for coder.
-func closeCode(err error) int {
+// closeCode is the code of the peer's close frame, or of the one with which coder
+// answered a breach of the protocol.
+func (s *session) closeCode(err error) int {
 	if code := websocket.CloseStatus(err); code != -1 {
 		return int(code)
 	}
-	if errors.Is(err, websocket.ErrMessageTooBig) {
-		return CloseTooLarge
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	if s.out.code != 0 {
+		return s.out.code
 	}
 	return closeAbnormal
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/troupe-rt/troupe/bridge/gateway"
 	"github.com/troupe-rt/troupe/topic"
@@ -252,4 +253,88 @@ func TestWIRE26Upgrades(t *testing.T) {
 	if _ = resp.Body.Close(); resp.StatusCode != 426 {
 		t.Errorf("no upgrade: %d", resp.StatusCode)
 	}
+}
+
+// TestUpgradeLimits: too many from one address get 429, and beyond the node's
+// limit 503. Loopback is not counted, so a middleware says where clients are.
+func TestUpgradeLimits(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		limits gateway.Limits
+		let    int
+		status int
+	}{
+		"upgrades":    {gateway.Limits{Upgrades: 3}, 3, 429},
+		"per address": {gateway.Limits{PerAddress: 2}, 2, 429},
+		"node":        {gateway.Limits{Connections: 4}, 4, 503},
+	} {
+		b := start(t, setup{
+			options: gateway.Options{Limits: test.limits},
+			wrap: func(h http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					r.RemoteAddr = "203.0.113.7:1"
+					h.ServeHTTP(w, r)
+				})
+			},
+		})
+		for range test.let {
+			b.dial()
+		}
+		_, resp, err := b.dialWith("", nil)
+		if err == nil || resp.StatusCode != test.status || resp.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: got %v, %v, want %d", name, resp, err, test.status)
+		}
+	}
+}
+
+// TestMetrics: what a connection does can be seen.
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	b := start(t, setup{policies: live, options: gateway.Options{Registerer: registry}})
+	c := b.dial()
+	c.subscribe("chat")
+	b.publish("chat", "e", "1")
+	c.raw()
+	c.send("nonsense")
+	c.raw()
+	_ = c.ws.Close(websocket.StatusNormalClosure, "")
+	b.Close()
+	if _, _, err := b.dialWith("", nil); err == nil {
+		t.Fatal("accepted after Close")
+	}
+	for line, want := range map[string]float64{
+		"troupe_gateway_connections": 0, "troupe_gateway_sessions_total": 1, "troupe_gateway_subscriptions": 0,
+		"troupe_gateway_deliveries_total": 1, `troupe_gateway_received_frames_total{subscribe}`: 1,
+		"troupe_gateway_received_frames_total{unknown}": 1, "troupe_gateway_refused_upgrades_total{503}": 1,
+		"troupe_gateway_closed_total{1000}": 1,
+	} {
+		if got := metric(t, registry, line); got != want {
+			t.Errorf("%s is %v, want %v", line, got, want)
+		}
+	}
+	for _, name := range []string{"troupe_gateway_sent_bytes_total", "troupe_gateway_received_bytes_total", "troupe_gateway_writes_total"} {
+		if metric(t, registry, name) == 0 {
+			t.Errorf("%s is 0", name)
+		}
+	}
+}
+
+// metric reads name, or name{label}.
+func metric(t *testing.T, r *prometheus.Registry, line string) float64 {
+	t.Helper()
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, label, _ := strings.Cut(strings.TrimSuffix(line, "}"), "{")
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name && (label == "" || m.GetLabel()[0].GetValue() == label) {
+				return m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	t.Fatalf("no metric %s", line)
+	return 0
 }
