@@ -29,10 +29,14 @@ type audience struct {
 	next  int    // the first receiver that has not got it
 }
 
-// maxWaiting bounds the bytes of one topic that wait for a shard which is busy.
-// What comes beyond it is lost for all its receivers on the shard, under the
-// topic's policy.
-const maxWaiting = 16 << 20
+// maxWaiting bounds the bytes of one topic that wait for a shard which is busy,
+// maxShard those of all topics together. What comes beyond is lost for all the
+// topic's receivers on the shard, under its policy; but each topic may always have
+// one batch waiting.
+const (
+	maxWaiting = 16 << 20
+	maxShard   = 64 << 20
+)
 
 func (s *shard) audience(name string) *audience {
 	a := s.topics[name]
@@ -45,12 +49,13 @@ func (s *shard) audience(name string) *audience {
 
 func (s *shard) queue(a *audience, i item) {
 	if b, ok := i.ptr.(*topic.Batch); ok {
-		if a.waiting > maxWaiting {
+		if a.waiting > maxWaiting || a.waiting > 0 && s.waiting > maxShard {
 			i = a.overflow(b, s.now)
 			s.g.m.dropped.WithLabelValues("overload").Add(float64(len(b.Events)))
 		} else {
 			size := plainSize(b.Events)
 			a.waiting += size
+			s.waiting += size
 			s.g.pressure.add(size)
 		}
 	}
@@ -171,6 +176,7 @@ func (s *shard) cut(a *audience) {
 	clear(queue[:n])
 	a.taken += n
 	a.waiting -= size
+	s.waiting -= size
 	s.g.pressure.add(-size)
 }
 

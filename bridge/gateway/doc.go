@@ -59,6 +59,6 @@
 // While a topic's backend fails, subscribes and publishes are denied with
 // UNAVAILABLE. While the shards have more to write than they get done, publishing
 // clients are read no further (TestPressure); if others publish too much all the
-// same, 16 MiB per topic and shard wait before events are lost and announced. When the
+// same, 16 MiB per topic, and 64 MiB in all, wait on a shard before events are lost and announced. When the
 // node drains, clients are closed with 1001 and the upgrade is refused with 503.
 package gateway

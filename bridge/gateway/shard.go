@@ -28,6 +28,7 @@ type shard struct {
 	sessions []*session
 	dirty    []*session // have direct frames
 	chunks   []*chunk   // spare
+	waiting  int        // bytes in the queues of all audiences
 	w        *rawWriter
 	now      time.Time
 	tally    tally

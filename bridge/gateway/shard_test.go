@@ -144,6 +144,29 @@ func (g *Gateway) waiting() (n int) {
 	return n
 }
 
+// TestBusyShardManyTopics: topics together are bounded as well, and each keeps at
+// least one batch.
+func TestBusyShardManyTopics(t *testing.T) {
+	t.Parallel()
+	s := &shard{topics: make(map[string]*audience), g: &Gateway{m: newMetrics(nil)}}
+	batch := &topic.Batch{Events: []*topic.Event{event(strings.Repeat("x", 1<<20), 1)}}
+	for i := range 100 {
+		a := s.audience(fmt.Sprint(i))
+		for range 4 {
+			s.queue(a, item{kind: itemDeliver, topic: a.topic, ptr: batch})
+		}
+		if a.queue[0].kind != itemDeliver {
+			t.Fatalf("topic %d has nothing waiting", i)
+		}
+	}
+	if s.waiting > maxShard+102<<20 { // and a batch for each topic
+		t.Fatalf("%d bytes wait", s.waiting)
+	}
+	if last := s.topics["99"]; len(last.queue) != 2 || last.queue[1].kind != itemLost {
+		t.Fatalf("the last topic has %d items", len(last.queue))
+	}
+}
+
 // TestTopicFailed: who follows a topic that has been stopped is told, follows it no
 // longer, and may subscribe again.
 func TestTopicFailed(t *testing.T) {
