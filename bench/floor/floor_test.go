@@ -61,76 +61,79 @@ func (c *client) has(n int) func() bool {
 	return func() bool { return len(c.got) >= n || c.closed != nil }
 }
 
-func TestPublishReachesReceiversAndLateOnesCatchUp(t *testing.T) {
-	t.Parallel()
-	server := start(t)
+// A party is the clients of one test on one Loop.
+type party struct {
+	t      *testing.T
+	server netip.AddrPort
+	loop   *load.Loop
+}
+
+func newParty(t *testing.T) *party {
 	l, err := load.NewLoop()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	t.Cleanup(l.Close)
+	return &party{t: t, server: start(t), loop: l}
+}
+
+func (p *party) join(begin func(*load.Conn)) *client {
+	p.t.Helper()
+	c := &client{begin: begin}
+	if _, err := p.loop.Dial(p.server, netip.MustParseAddr("127.0.0.3"), "/floor", 0, c); err != nil {
+		p.t.Fatal(err)
+	}
+	return c
+}
+
+func (p *party) until(done func() bool) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), 10*time.Second)
 	defer cancel()
-	join := func(since *wire.Position) *client {
-		c := &client{begin: func(conn *load.Conn) {
-			conn.Send(wire.Floor{}.Subscribe(wire.Subscription{Topic: "kept:a", Since: since}))
-		}}
-		if _, err := l.Dial(server, netip.MustParseAddr("127.0.0.3"), "/floor", 0, c); err != nil {
-			t.Fatal(err)
-		}
-		return c
+	if err := p.loop.Run(ctx, done); err != nil {
+		p.t.Fatal(err)
 	}
-	until := func(done func() bool) {
-		t.Helper()
-		if err := l.Run(ctx, done); err != nil {
-			t.Fatal(err)
-		}
+}
+
+func subscribe(since *wire.Position) func(*load.Conn) {
+	return func(c *load.Conn) {
+		c.Send(wire.Floor{}.Subscribe(wire.Subscription{Topic: "kept:a", Since: since}))
 	}
-	early := join(nil)
-	until(early.has(2))
-	writer := &client{begin: func(conn *load.Conn) {
+}
+
+func TestPublishReachesReceiversAndLateOnesCatchUp(t *testing.T) {
+	t.Parallel()
+	p := newParty(t)
+	early := p.join(subscribe(nil))
+	p.until(early.has(2))
+	writer := p.join(func(c *load.Conn) {
 		for _, data := range []string{"1", "2", "3"} {
-			conn.Send(wire.Floor{}.Publish(nil, "kept:a", 0, []byte(data)))
+			c.Send(wire.Floor{}.Publish(nil, "kept:a", 0, []byte(data)))
 		}
-	}}
-	if _, err := l.Dial(server, netip.MustParseAddr("127.0.0.3"), "/floor", 0, writer); err != nil {
-		t.Fatal(err)
-	}
-	until(early.has(5))
-	until(writer.has(4))
-	late := join(&wire.Position{Seq: 1})
-	until(late.has(4))
+	})
+	p.until(early.has(5))
+	p.until(writer.has(4))
+	late := p.join(subscribe(&wire.Position{Seq: 1}))
+	p.until(late.has(4))
 
 	event := func(data string) string { return `{"topic":"kept:a","event":"m","data":` + data + `}` }
-	if want := []string{"w", "j0", event("1"), event("2"), event("3")}; !slices.Equal(early.got, want) {
-		t.Errorf("early got %q", early.got)
-	}
-	if want := []string{"w", "a", "a", "a"}; !slices.Equal(writer.got, want) {
-		t.Errorf("writer got %q", writer.got)
-	}
-	if want := []string{"w", "j3", event("2"), event("3")}; !slices.Equal(late.got, want) {
-		t.Errorf("late got %q", late.got)
+	for name, c := range map[string]struct{ got, want []string }{
+		"early":  {early.got, []string{"w", "j0", event("1"), event("2"), event("3")}},
+		"writer": {writer.got, []string{"w", "a", "a", "a"}},
+		"late":   {late.got, []string{"w", "j3", event("2"), event("3")}},
+	} {
+		if !slices.Equal(c.got, c.want) {
+			t.Errorf("%s got %q, want %q", name, c.got, c.want)
+		}
 	}
 }
 
 func TestNonsenseEndsTheConnection(t *testing.T) {
 	t.Parallel()
-	server := start(t)
+	p := newParty(t)
 	for _, message := range []string{"", "x", "xtopic body", "stopic notanumber"} {
-		l, err := load.NewLoop()
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := &client{begin: func(conn *load.Conn) { conn.Send([]byte(message)) }}
-		if _, err := l.Dial(server, netip.MustParseAddr("127.0.0.3"), "/floor", 0, c); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		if err := l.Run(ctx, func() bool { return c.closed != nil }); err != nil {
-			t.Errorf("%q: %v", message, err)
-		}
-		cancel()
-		l.Close()
+		c := p.join(func(c *load.Conn) { c.Send([]byte(message)) })
+		p.until(func() bool { return c.closed != nil })
 	}
 }
 

@@ -3,8 +3,9 @@
 //
 // # Guarantees
 //
-//   - A server that was started ends with Stop, and with this process however
-//     it dies: TestStopEndsTheProcess.
+//   - A server that was started ends with Stop: TestStopEndsTheProcess.
+//   - It ends with this process, too, even if that is killed:
+//     TestServersDieWithTheirStarter.
 //   - CPU time is that of all threads of the process, user and system:
 //     TestUsageSeesWork.
 //

@@ -3,12 +3,15 @@
 package proc_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,7 +22,58 @@ import (
 	"github.com/troupe-rt/troupe/bench/proc"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// starterVar makes the test binary start a process, print its number, and wait
+// to be killed.
+const starterVar = "TROUPE_PROC_TEST_STARTER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(starterVar) == "" {
+		goleak.VerifyTestMain(m)
+		return
+	}
+	p, err := proc.Start(context.Background(), shell("exec sleep 600"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println(p.PID())
+	_ = p.Wait()
+}
+
+func TestServersDieWithTheirStarter(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	starter := exec.Command(self)
+	starter.Env = append(os.Environ(), starterVar+"=1")
+	out, err := starter.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := starter.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if _, err := fmt.Fscan(out, &pid); err != nil {
+		t.Error(err)
+	}
+	_ = starter.Process.Kill()
+	_ = starter.Wait()
+	// The kernel sends the signal when the starter is gone; it takes a moment.
+	for deadline := time.Now().Add(10 * time.Second); !ended(pid); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("process %d outlived its starter", pid)
+		}
+	}
+}
+
+// ended is true for a zombie, too: nobody may be there to reap it.
+func ended(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || bytes.Contains(stat, []byte(") Z "))
+}
 
 func shell(script string) proc.Command {
 	return proc.Command{Path: "/bin/sh", Args: []string{"-c", script}}

@@ -65,31 +65,43 @@ func (p *proxy) serve(c net.Conn) {
 	}()
 	var buffer []byte
 	chunk := make([]byte, 64<<10)
-	head := true
+	forward := p.head
 	for {
 		n, err := s.Read(chunk)
 		if err != nil {
 			return
 		}
 		buffer = append(buffer, chunk[:n]...)
-		if head {
-			length, err := ws.ParseResponse(buffer)
-			if length == 0 || err != nil {
-				_, _ = c.Write(buffer) // an answer without upgrade
-				buffer = buffer[:0]
-				continue
-			}
-			_, _ = c.Write(buffer[:length])
-			buffer, head = buffer[length:], false
+		used, upgraded := forward(c, buffer)
+		if buffer = buffer[used:]; upgraded {
+			forward = p.frames
+			used, _ = forward(c, buffer)
+			buffer = buffer[used:]
 		}
-		for {
-			h, err := ws.ParseHeader(buffer)
-			if err != nil || len(buffer) < h.Size+h.Length {
-				break
-			}
-			_, _ = c.Write(p.spoil(c, buffer[:h.Size+h.Length]))
-			buffer = buffer[h.Size+h.Length:]
+	}
+}
+
+// head forwards the answer to the handshake, or to a request without one.
+func (p *proxy) head(c net.Conn, b []byte) (used int, upgraded bool) {
+	length, err := ws.ParseResponse(b)
+	if length == 0 || err != nil {
+		length = len(b)
+	} else {
+		upgraded = true
+	}
+	_, _ = c.Write(b[:length])
+	return length, upgraded
+}
+
+// frames forwards the frames that are complete, or what is made of them.
+func (p *proxy) frames(c net.Conn, b []byte) (used int, upgraded bool) {
+	for {
+		h, err := ws.ParseHeader(b[used:])
+		if err != nil || len(b)-used < h.Size+h.Length {
+			return used, false
 		}
+		_, _ = c.Write(p.spoil(c, b[used:used+h.Size+h.Length]))
+		used += h.Size + h.Length
 	}
 }
 
