@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -211,4 +212,57 @@ func follow(c *client, last, until uint64) error {
 		}
 	}
 	return nil
+}
+
+// TestChurn: while one publishes, many subscribe, unsubscribe, resume and vanish.
+// Nothing is left of them.
+func TestChurn(t *testing.T) {
+	t.Parallel()
+	b := start(t, setup{policies: []topic.Policy{{Match: "*", History: 20}}})
+	stop := make(chan struct{})
+	var publishing, wg sync.WaitGroup
+	publishing.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				b.publish(fmt.Sprintf("t%d", i%3), "e", fmt.Sprint(i))
+			}
+		}
+	})
+	for n := range 16 {
+		wg.Go(func() {
+			for round := range 6 {
+				c := b.dial()
+				for i := range 3 {
+					name := fmt.Sprintf("t%d", (n+i)%3)
+					c.send(`{"type":"subscribe","topic":"` + name + `","since":0}`)
+					c.send(`{"type":"subscribe","topic":"` + name + `","since":3}`)
+					c.send(`{"type":"unsubscribe","topic":"` + name + `"}`)
+					c.send(`{"type":"resume","lastSeenSeqs":{"` + name + `":2,"__x":1}}`)
+				}
+				for resumed := 0; resumed < 3; {
+					if c.raw() == `{"type":"resumed"}` {
+						resumed++
+					}
+				}
+				if round%2 == 0 {
+					_ = c.ws.CloseNow()
+				} else {
+					_ = c.ws.Close(1000, "")
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(stop)
+	publishing.Wait()
+	for b.Stats().Connections > 0 {
+		runtime.Gosched()
+	}
+	c := b.dial()
+	c.send(`{"type":"resume","lastSeenSeqs":{"t0":0,"t1":0,"t2":0}}`)
+	for c.raw() != `{"type":"resumed"}` { // the topics still answer
+	}
 }
