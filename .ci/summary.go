@@ -69,7 +69,11 @@ func (t *tally) ended(e event, key string) {
 	switch {
 	case e.Action == "fail":
 		t.broken = true
-		fmt.Print(strings.Join(t.said[key], ""))
+		for _, line := range t.said[key] {
+			if e.Test != "" || !closing(line) { // printed when it came
+				fmt.Print(line)
+			}
+		}
 		if e.Test != "" {
 			t.failed++
 		}
