@@ -55,6 +55,9 @@ func (u *Suite) scenario(ctx context.Context, s Scenario, prefix string) report.
 				continue
 			}
 			r, err := u.round(ctx, t, s, fmt.Sprintf("%s round %d/%d %s", prefix, round+1, u.Rounds, t.Name))
+			if ctx.Err() != nil {
+				return result
+			}
 			if errors.Is(err, ErrDoesNotFit) {
 				return report.Scenario{Name: s.Name, Question: s.Question, Skipped: err.Error()}
 			}
