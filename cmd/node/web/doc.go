@@ -27,6 +27,7 @@
 //   - A publish whose answer was lost is stored once
 //     (TestLostAnswerIsStoredOnce).
 //   - What others send is shown as text (TestMarkupStaysText).
+//   - What the page tells to type works as it stands (TestSnippetsWork).
 //   - It works at 360 pixels, with the keyboard alone, and in the dark
 //     (TestPhone, TestKeyboardAlone, TestDark).
 //

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // program is the node that all tests start, built by the first.
@@ -80,6 +81,8 @@ func (n *node) start() {
 	if err := n.cmd.Start(); err != nil {
 		n.t.Fatal(err)
 	}
+	late := time.AfterFunc(patience, func() { _ = n.cmd.Process.Kill() }) // ends the reading below
+	defer late.Stop()
 	lines := bufio.NewReader(out)
 	var said strings.Builder
 	for {

@@ -111,6 +111,9 @@ client.on('denied', ({ topic, reason }) => {
 });
 
 for (const el of document.querySelectorAll('[data-origin]')) el.textContent = location.origin;
+if (location.origin !== 'http://127.0.0.1:8080') { // not what the commands take by themselves
+  for (const el of document.querySelectorAll('[data-url]')) el.textContent = ` --url ${location.origin.replace('http', 'ws')}/ws`;
+}
 tick(new Set((store.get('localStorage', 'troupe:tried') ?? '').split(' ')));
 chrome(client);
 wire(client);
