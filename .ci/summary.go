@@ -15,12 +15,14 @@ import (
 
 type event struct {
 	Action, Package, Test, Output, ImportPath string
+	Elapsed                                   float64 // seconds
 }
 
 type tally struct {
 	said                    map[string][]string // output by package and test
 	packages                []string            // their closing lines
 	skips                   []string
+	slow                    []string
 	passed, failed, skipped int
 	broken                  bool // a package failed, perhaps without a test
 }
@@ -61,11 +63,17 @@ func (t *tally) take(e event) {
 	}
 }
 
+// slowTest is after how many seconds a test is named.
+const slowTest = 30
+
 func closing(line string) bool {
 	return strings.HasPrefix(line, "ok  \t") || strings.HasPrefix(line, "FAIL\t")
 }
 
 func (t *tally) ended(e event, key string) {
+	if e.Test != "" && e.Elapsed >= slowTest {
+		t.slow = append(t.slow, fmt.Sprintf("slow: %s %s took %.0f s", e.Package, e.Test, e.Elapsed))
+	}
 	switch {
 	case e.Action == "fail":
 		t.broken = true
@@ -104,6 +112,9 @@ func (t *tally) close() int {
 	fmt.Println()
 	for _, line := range t.packages {
 		fmt.Print(line)
+	}
+	for _, line := range t.slow {
+		fmt.Println(line)
 	}
 	slices.Sort(t.skips)
 	if len(t.skips) == 0 {

@@ -40,6 +40,7 @@ func TestSummary(t *testing.T) {
 		"one skipped":    {passed + skipped + good, true, []string{"p TestB: b_test.go:1: needs chromium: apt-get install chromium", "1 passed, 0 failed, 1 skipped"}, []string{nothing, "=== RUN"}},
 		"one fails":      {passed + failed, false, []string{"it broke", "1 passed, 1 failed, 0 skipped"}, nil},
 		"no build":       {passed + good + noBuild, false, []string{"undefined: x"}, nil},
+		"slow":           {`{"Action":"pass","Package":"p","Test":"TestA","Elapsed":45.2}` + "\n" + good, true, []string{"slow: p TestA took 45 s"}, nil},
 		"nothing ran":    {good, false, nil, nil},
 		"no input":       {"", false, nil, nil},
 		"not from tests": {notJSON + passed + good, true, []string{"go: warning"}, nil},
