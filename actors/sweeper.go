@@ -10,7 +10,8 @@ const (
 	maxSweep = 5 * time.Second
 
 	// sweepShare bounds what sweeping may cost: a pause lasts so many times the
-	// sweep before it.
+	// sweep before it, as far as that is no longer than maxSweep: a sweep of a
+	// busy machine takes long without costing much.
 	sweepShare = 50
 )
 
@@ -84,7 +85,7 @@ func (s *sweeper) sweep() {
 	case shortest == 0:
 		s.period = 0
 	default:
-		s.set(max(sweepPeriod(shortest), sweepShare*took))
+		s.set(max(sweepPeriod(shortest), min(sweepShare*took, maxSweep)))
 	}
 }
 
