@@ -112,6 +112,20 @@ func TestReloadPlaysHistoryBack(t *testing.T) {
 	w.until(atEnd)
 }
 
+func TestWindowsOfOnePersonCountAsOne(t *testing.T) {
+	t.Parallel()
+	findBrowser(t)
+	n := serveNode(t)
+	first := chat(t, n, 1280, 800)
+	second := first.beside(1280, 800)
+	second.visit(n.url())
+	for _, w := range []*window{first, second} {
+		w.until("document.querySelector('#who-count').textContent === '1 person in 2 windows'")
+	}
+	second.visit("about:blank") // says goodbye
+	first.until("document.querySelector('#who-count').textContent === '1 person'")
+}
+
 func TestUnreadIsCountedWhileReadingAbove(t *testing.T) {
 	t.Parallel()
 	findBrowser(t)
