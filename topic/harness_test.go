@@ -58,8 +58,7 @@ type recorder struct {
 	words []string
 	seqs  []uint64
 	bytes [][]byte
-	hold  chan struct{} // Deliver panics or waits in tests that want it
-	onDel func()
+	onDel func() // what Deliver does first; it may panic
 }
 
 func (r *recorder) say(format string, args ...any) {

@@ -50,7 +50,7 @@ func TestStartRefuses(t *testing.T) {
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, want := range []string{"System", "Log", "Timeout", "topics[0]", "history.size", "history.ttl", "topics[1]", "match", "idle", "slow"} {
+	for _, want := range []string{"system", "log", "timeout", "topics[0]", "history.size", "history.ttl", "topics[1]", "match", "idle", "slow"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("does not mention %s:\n%v", want, err)
 		}

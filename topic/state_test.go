@@ -87,7 +87,7 @@ func TestAcceptClosesHole(t *testing.T) {
 	if show(ready) != "[2 3 4]" || behind {
 		t.Errorf("got %s behind=%v", show(ready), behind)
 	}
-	if s.early != nil && len(s.early) > 0 {
+	if len(s.early) > 0 {
 		t.Errorf("still parked: %s", show(s.early))
 	}
 }

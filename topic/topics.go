@@ -48,16 +48,16 @@ type Config struct {
 func (c Config) validate() error {
 	var faults []error
 	if c.System == nil {
-		faults = append(faults, errors.New("System is required"))
+		faults = append(faults, errors.New("topic: config: system is required"))
 	}
 	if c.Log == nil {
-		faults = append(faults, errors.New("Log is required"))
+		faults = append(faults, errors.New("topic: config: log is required"))
 	}
 	if c.Relay != nil && c.Node == "" {
-		faults = append(faults, errors.New("Node is required with a Relay"))
+		faults = append(faults, errors.New("topic: config: node is required with a relay"))
 	}
 	if c.Timeout < 0 {
-		faults = append(faults, errors.New("Timeout must not be negative"))
+		faults = append(faults, errors.New("topic: config: timeout must not be negative"))
 	}
 	for i, p := range c.Policies {
 		for _, err := range p.WithDefaults().Faults() {

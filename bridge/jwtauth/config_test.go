@@ -45,6 +45,7 @@ func TestFaults(t *testing.T) {
 		"key of another kind":      {Config{Keys: edPEM, Algorithms: []string{ES256}}, []string{"keys: there is no key for ES256"}},
 		"broken PEM":               {Config{Keys: "-----BEGIN PUBLIC KEY-----\nREVEALED", Algorithms: []string{EdDSA}}, []string{"keys: some of the PEM can not be read"}},
 		"PEM with broken rest":     {Config{Keys: edPEM + "-----BEGIN PUBLIC KEY-----\nREVEALED", Algorithms: []string{EdDSA}}, []string{"keys: some of the PEM can not be read"}},
+		"endless file":             {Config{Keys: "file:/dev/zero", Algorithms: []string{EdDSA}}, []string{"keys: /dev/zero is larger than 1 MiB"}},
 		"no file":                  {Config{Keys: "file:does/not/exist", Algorithms: []string{EdDSA}}, []string{"keys: open does/not/exist"}},
 		"http":                     {Config{Keys: "http://id.example.com/jwks.json", Algorithms: []string{RS256}}, []string{"keys: keys are fetched by https"}},
 		"http, loopback in name":   {Config{Keys: "http://127.0.0.1.example.com/", Algorithms: []string{RS256}}, []string{"keys: keys are fetched by https"}},

@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"slices"
@@ -28,16 +29,35 @@ type keys struct {
 	public map[string][]any // by algorithm
 }
 
+// maxKeyFile bounds a file of keys, which may be any file by mistake.
+const maxKeyFile = 1 << 20
+
+func readKeyFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+	if err != nil {
+		return "", err
+	}
+	if len(content) > maxKeyFile {
+		return "", fmt.Errorf("%s is larger than 1 MiB, which no file of keys is", path)
+	}
+	return string(content), nil
+}
+
 // keys reads Keys and returns all that is wrong with it and with Algorithms.
 func (c Config) keys() (keys, []error) {
 	faults := c.algorithmFaults()
 	text := c.Keys
 	if path, ok := strings.CutPrefix(text, "file:"); ok {
-		content, err := os.ReadFile(strings.TrimPrefix(path, "//"))
+		content, err := readKeyFile(strings.TrimPrefix(path, "//"))
 		if err != nil {
 			return keys{}, append(faults, fmt.Errorf("keys: %w", err))
 		}
-		text = strings.TrimSpace(string(content))
+		text = strings.TrimSpace(content)
 	}
 	var k keys
 	var err error

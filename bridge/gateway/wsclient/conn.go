@@ -1,6 +1,7 @@
 package wsclient
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -217,11 +218,13 @@ func (c *Conn) forget(ref uint64) {
 }
 
 func (c *Conn) send(ctx context.Context, m map[string]any) error {
-	b, err := json.Marshal(m)
-	if err != nil {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false) // data arrives as it was given
+	if err := encoder.Encode(m); err != nil {
 		return fmt.Errorf("wsclient: encode: %w", err)
 	}
-	if err := c.ws.Write(ctx, websocket.MessageText, b); err != nil {
+	if err := c.ws.Write(ctx, websocket.MessageText, b.Bytes()); err != nil {
 		if cause := context.Cause(c.ctx); cause != nil {
 			return cause
 		}

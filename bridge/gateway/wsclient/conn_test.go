@@ -96,13 +96,17 @@ func TestSubscribe(t *testing.T) {
 
 func TestPublish(t *testing.T) {
 	t.Parallel()
-	_, _, url := serve(t, gateway.Options{})
+	_, topics, url := serve(t, gateway.Options{})
 	c := dial(t, url, wsclient.Options{})
 	for i, want := range []bool{false, true} {
-		r, err := c.Publish(ctx(t), "chat", "e", []byte(`{"a":1}`), "id1")
+		r, err := c.Publish(ctx(t), "chat", "e", []byte(`{"a":"<b>&"}`), "id1")
 		if err != nil || r.Position.Seq != 1 || r.Duplicate != want {
 			t.Fatalf("publish %d: got %v, %v", i, r, err)
 		}
+	}
+	h, err := topics.History(ctx(t), "chat", topic.Position{}, 0)
+	if err != nil || string(h.Events[0].Data()) != `{"a":"<b>&"}` {
+		t.Fatalf("kept %s, %v", h.Events[0].Data(), err)
 	}
 	if r, err := c.Publish(ctx(t), "live", "e", nil, ""); err != nil || r.Position.Seq != 0 {
 		t.Fatalf("got %v, %v", r, err)

@@ -20,6 +20,7 @@ export class Log {
   #last = null;       // the newest message, {who, at}, null after anything else
   #day = '';
   #stick = true;      // the reader is at the end and wants to stay there
+  #top = 0;           // where the list stood last
   #unread = 0;
   #drawing = false;
   #unreadChanged;
@@ -28,7 +29,10 @@ export class Log {
     this.#unreadChanged = unreadChanged;
     const scroll = $('scroll');
     scroll.addEventListener('scroll', () => {
-      this.#stick = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR;
+      const near = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR;
+      // Away from the end, but not upwards: the list has grown since it was scrolled, not the reader gone.
+      this.#stick = near || (this.#stick && scroll.scrollTop >= this.#top);
+      this.#top = scroll.scrollTop;
       this.#read();
     }, { passive: true });
     new ResizeObserver(() => this.#draw()).observe(scroll); // a phone's keyboard
@@ -104,7 +108,10 @@ export class Log {
   #append(item) {
     if (!item.classList.contains('message')) this.#last = null;
     this.#list.append(item);
-    while (this.#list.childElementCount > KEEP) this.#list.firstElementChild.remove();
+    while (this.#list.childElementCount > KEEP) {
+      this.#list.firstElementChild.remove();
+      this.#top = -1; // what is left moves up by itself
+    }
     this.#list.firstElementChild.classList.remove('again'); // the first of its group may be gone
     this.#draw();
   }
@@ -115,7 +122,9 @@ export class Log {
     this.#drawing = true;
     requestAnimationFrame(() => {
       this.#drawing = false;
-      if (this.#stick) $('scroll').scrollTop = $('scroll').scrollHeight;
+      if (!this.#stick) return;
+      $('scroll').scrollTop = $('scroll').scrollHeight;
+      this.#top = $('scroll').scrollTop;
     });
   }
 
