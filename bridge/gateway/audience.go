@@ -60,6 +60,7 @@ func (s *shard) queue(a *audience, i item) {
 		}
 	}
 	if i.kind != itemNone {
+		a.compact()
 		a.queue = append(a.queue, i)
 	}
 	if !a.running {
@@ -91,14 +92,33 @@ func (s *shard) turns() {
 			s.run = append(s.run, a)
 			continue
 		}
-		a.running = false
+		a.rest()
 		if len(a.receivers) == 0 {
 			delete(s.topics, a.topic)
 		}
 	}
 }
 
+// compact drops what is gone from a queue that never runs empty.
+func (a *audience) compact() {
+	if a.taken < 256 || a.taken < len(a.queue)/2 {
+		return
+	}
+	n := copy(a.queue, a.queue[a.taken:])
+	clear(a.queue[n:])
+	a.queue, a.taken = a.queue[:n], 0
+}
+
+// rest lets go of what a busy time needed.
+func (a *audience) rest() {
+	a.running = false
+	if a.queue, a.taken = a.queue[:0], 0; cap(a.queue) > 1024 {
+		a.queue = nil
+	}
+}
+
 // turn delivers to at most budget receivers. It returns how much work it did.
+// After a chunk it returns even so: the inbox may hold more for the next.
 func (s *shard) turn(a *audience, budget int) (used int) {
 	for used < budget {
 		if a.chunk == nil && !s.advance(a) {
@@ -117,6 +137,7 @@ func (s *shard) turn(a *audience, budget int) (used int) {
 		if a.next = until; a.next == len(a.receivers) {
 			s.recycle(a.chunk)
 			a.chunk, a.next = nil, 0
+			return used
 		}
 	}
 	return used
@@ -126,9 +147,6 @@ func (s *shard) turn(a *audience, budget int) (used int) {
 // It reports false if there is nothing.
 func (s *shard) advance(a *audience) bool {
 	if a.taken == len(a.queue) {
-		if a.queue, a.taken = a.queue[:0], 0; cap(a.queue) > 1024 {
-			a.queue = nil
-		}
 		return false
 	}
 	i := a.queue[a.taken]

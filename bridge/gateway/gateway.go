@@ -51,7 +51,7 @@ type Stats struct {
 // New returns a gateway that serves node's topics, and that drains with it. The
 // error joins everything that is wrong with the options.
 func New(node Node, o Options) (*Gateway, error) {
-	o = o.withDefaults(runtime.GOMAXPROCS(0))
+	o = o.withDefaults(max(1, runtime.GOMAXPROCS(0)/2))
 	faults := o.faults()
 	if node == nil {
 		faults = errors.Join(errors.New("gateway: node is required"), faults)

@@ -71,6 +71,9 @@ func newNode(t testing.TB, policies []topic.Policy) *node {
 func start(t testing.TB, s setup) *bundle {
 	t.Helper()
 	n := newNode(t, s.policies)
+	if s.options.Shards == 0 {
+		s.options.Shards = 3 // however few cores the machine has
+	}
 	g, err := gateway.New(n, s.options)
 	if err != nil {
 		t.Fatal(err)

@@ -113,9 +113,10 @@ type Options struct {
 	// Defaults to 120 seconds.
 	IdleTimeout time.Duration
 
-	// Shards is how many delivery loops share the connections.
+	// Shards is how many delivery loops share the connections. Fewer shards
+	// gather more messages per write; the other cores read, number and encode.
 	//
-	// Defaults to GOMAXPROCS.
+	// Defaults to half of GOMAXPROCS, at least 1.
 	Shards int
 
 	Logger     *slog.Logger          // defaults to discarding

@@ -30,7 +30,7 @@ func rawConn(c net.Conn) syscall.RawConn {
 // readNow reads what is there. again is true if nothing is.
 func readNow(fd uintptr, p []byte) (n int, again bool, err error) {
 	for {
-		n, err := syscall.Read(int(fd), p)
+		n, err := sysRead(fd, p)
 		switch {
 		case err == syscall.EINTR:
 			continue
@@ -48,7 +48,7 @@ func readNow(fd uintptr, p []byte) (n int, again bool, err error) {
 // writeNow writes what the socket takes, which may be nothing.
 func writeNow(fd uintptr, p []byte) (int, error) {
 	for {
-		n, err := syscall.Write(int(fd), p)
+		n, err := sysWrite(fd, p)
 		switch {
 		case err == syscall.EINTR:
 			continue
