@@ -25,13 +25,16 @@ func (a *actor) settle(c *actors.Context[message]) {
 		a.joinAll(func(*subscribe) Joined { return Joined{Slow: a.policy.Slow} })
 		return
 	}
-	if a.fetching {
-		return // the answer calls settle
+	if a.state.known {
+		a.joinRecent()
 	}
-	if !a.state.known {
-		a.fetch(c, a.farthest())
-		return
+	if len(a.joins) > 0 {
+		a.fetch(c, a.farthest()) // its answer calls settle
 	}
+}
+
+// joinRecent admits those who need nothing from the Log.
+func (a *actor) joinRecent() {
 	waiting := a.joins[:0]
 	for _, j := range a.joins {
 		missed, ok := a.missed(j)
@@ -41,11 +44,13 @@ func (a *actor) settle(c *actors.Context[message]) {
 		}
 		a.join(j, Joined{History: true, Head: a.state.position(), Missed: missed, Slow: a.policy.Slow})
 	}
-	clear(a.joins[len(waiting):])
-	a.joins = waiting
-	if len(a.joins) > 0 {
-		a.fetch(c, a.farthest())
-	} else {
+	a.keepWaiting(waiting)
+}
+
+// keepWaiting replaces the joins by those of them that are left.
+func (a *actor) keepWaiting(left []*subscribe) {
+	clear(a.joins[len(left):])
+	if a.joins = left; len(left) == 0 {
 		a.joins = nil
 	}
 }
@@ -207,8 +212,7 @@ func (a *actor) serve(m *fetched) {
 		after, _ := a.state.start(*j.sub.Since)
 		a.join(j, Joined{History: true, Head: a.state.position(), Missed: a.caught(after, evs), Slow: a.policy.Slow})
 	}
-	clear(a.joins[len(waiting):])
-	a.joins = waiting
+	a.keepWaiting(waiting)
 }
 
 // onLook reads what the Log has, for someone who changed it behind the actor.
