@@ -152,9 +152,7 @@ func wander(t *testing.T, rng *rand.Rand) {
 		time.Sleep(time.Duration(rng.IntN(30)) * time.Millisecond)
 	}
 	log.set(func(l *remote) { l.fail = nil })
-	w.mu.Lock()
-	w.faults = nil
-	w.mu.Unlock()
+	w.set(func(w *wires) { w.faults = nil })
 	for _, node := range nodes { // one from each tells the other where the log stands
 		publish(t, node, "chat", "1")
 		time.Sleep(5 * time.Second)

@@ -70,6 +70,12 @@ func (w *wire) Unfollow(name string) {
 	delete(w.shared.follow[name], w.node)
 }
 
+func (s *wires) set(f func(*wires)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s)
+}
+
 func (s *wires) following(name string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,9 +139,7 @@ func TestRelayFaults(t *testing.T) {
 			publish(t, a, "chat", "1")
 			time.Sleep(time.Duration(pace.IntN(20)) * time.Millisecond)
 		}
-		w.mu.Lock()
-		w.faults = nil
-		w.mu.Unlock()
+		w.set(func(w *wires) { w.faults = nil })
 		publish(t, a, "chat", "1")
 		time.Sleep(10 * time.Second)
 		got := rb.numbers()
@@ -159,15 +163,11 @@ func TestRelayLossAnnounced(t *testing.T) {
 		time.Sleep(time.Second)
 		publish(t, a, "chat", "1")
 		time.Sleep(time.Second)
-		w.mu.Lock()
-		w.faults = func() []time.Duration { return nil }
-		w.mu.Unlock()
+		w.set(func(w *wires) { w.faults = func() []time.Duration { return nil } })
 		for range 5 {
 			publish(t, a, "chat", "1")
 		}
-		w.mu.Lock()
-		w.faults = nil
-		w.mu.Unlock()
+		w.set(func(w *wires) { w.faults = nil })
 		publish(t, a, "chat", "1")
 		time.Sleep(time.Second)
 		if rb.heard() != "joined@0 1 T(1,6) 6 7" {
@@ -184,14 +184,10 @@ func TestStale(t *testing.T) {
 		time.Sleep(time.Second)
 		publish(t, a, "chat", "1")
 		time.Sleep(time.Second)
-		w.mu.Lock()
-		w.faults = func() []time.Duration { return nil }
-		w.mu.Unlock()
+		w.set(func(w *wires) { w.faults = func() []time.Duration { return nil } })
 		publish(t, a, "chat", "2")
 		time.Sleep(time.Second)
-		w.mu.Lock()
-		w.faults = func() []time.Duration { return []time.Duration{0, time.Millisecond} }
-		w.mu.Unlock()
+		w.set(func(w *wires) { w.faults = func() []time.Duration { return []time.Duration{0, time.Millisecond} } })
 		publish(t, a, "chat", "3")
 		publish(t, a, "chat", "4")
 		time.Sleep(time.Second)
@@ -246,15 +242,11 @@ func TestRelayFails(t *testing.T) {
 		time.Sleep(time.Second)
 		publish(t, a, "chat", "1")
 		time.Sleep(time.Second)
-		w.mu.Lock()
-		w.fail = errDown
-		w.mu.Unlock()
+		w.set(func(w *wires) { w.fail = errDown })
 		publish(t, a, "chat", "2")
 		late := subscribe(t, a, "elsewhere", nil)
 		time.Sleep(time.Second)
-		w.mu.Lock()
-		w.fail = nil
-		w.mu.Unlock()
+		w.set(func(w *wires) { w.fail = nil })
 		publish(t, a, "chat", "3")
 		time.Sleep(time.Second)
 		if ra.heard() != "joined@0 1 2 3" || rb.heard() != "joined@0 1 stale 3" || late.heard() != "refused" {

@@ -48,7 +48,7 @@
 //
 // # Messages
 //
-// From clients: hello, subscribe, subscribe-batch, unsubscribe, resume, publish,
+// PROTOCOL.md beside this file has the frames. From clients: hello, subscribe, subscribe-batch, unsubscribe, resume, publish,
 // replay and reply. Everything else goes to Options.OnMessage.
 //
 // To clients: welcome, events and batches of events, subscribed,
