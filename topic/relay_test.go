@@ -189,6 +189,7 @@ func TestStale(t *testing.T) {
 		time.Sleep(time.Second)
 		w.set(func(w *wires) { w.faults = func() []time.Duration { return []time.Duration{0, time.Millisecond} } })
 		publish(t, a, "chat", "3")
+		time.Sleep(time.Second) // frames under way at once may overtake each other
 		publish(t, a, "chat", "4")
 		time.Sleep(time.Second)
 		if rb.heard() != "joined@0 1 stale 3 4" {
