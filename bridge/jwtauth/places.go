@@ -29,8 +29,16 @@ func find(r *http.Request, cookie string) (string, error) {
 		return "", ErrMissing
 	case len(token) > MaxToken:
 		return "", refusal("the token is too long")
+	case strings.ContainsFunc(token, foreign):
+		// encoding/base64 skips line breaks, so one token would have many forms.
+		return "", refusal("the token has characters that no token has")
 	}
 	return token, nil
+}
+
+// foreign reports whether a character stands in no token: RFC 7515 §7.1.
+func foreign(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
 }
 
 // fromAuthorization leaves other schemes than Bearer to others.
