@@ -87,7 +87,9 @@ func (s *server) stop(timeout time.Duration, signals <-chan os.Signal) error {
 	case <-signals:
 		cancel()
 		s.close()
-		<-done
+		if err := <-done; err != nil {
+			s.logger.Debug("stop was cut short", "err", err)
+		}
 		return errSecondSignal
 	}
 }
