@@ -1,4 +1,4 @@
-// Summary reads what go test -json prints and shows what a person wants to
+// Command summary reads what go test -json prints and shows what a person wants to
 // know: the line of each package as it ends, everything a failed test said, and
 // at the end what was skipped and why. It fails if a test failed or none ran.
 package main

@@ -2,6 +2,7 @@ package topic
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/troupe-rt/troupe/actors"
@@ -34,7 +35,7 @@ type actor struct {
 
 	// Publishing.
 	live    []*Event   // without history: accepted since the last flush
-	batch   []*publish // with history: waits for the writer
+	batch   []*publish // with history: waits for the Log
 	writing bool       // a batch is with the Log
 	ids     idMemory   // without history: IDs seen
 	relay   relayState
@@ -71,6 +72,8 @@ func (a *actor) Start(c *actors.Context[message]) {
 	if a.policy.HasHistory() && a.state.known {
 		a.repair(c)
 	}
+	a.joins = slices.DeleteFunc(a.joins, func(j *subscribe) bool { return j.refused })
+	a.settle(c)
 }
 
 func (a *actor) Handle(c *actors.Context[message], m message) {
@@ -175,18 +178,12 @@ func (a *actor) later(c *actors.Context[message], d time.Duration) {
 	}
 }
 
-// inLog runs a call of the Log and hands its result to then: at once if the Log
-// is local, else off the actor and back as a message.
+// inLog runs a call of the Log and handles its result: at once if the Log is
+// local, else off the actor and back as a message. failed makes the result of a
+// call that panicked.
 func (a *actor) inLog(c *actors.Context[message], call func(context.Context) message, failed func(error) message) {
 	if a.topics.local {
-		m := call(context.Background())
-		defer func() {
-			if r := recover(); r != nil { // the mailbox does not know m
-				m.Refuse(errPanicked)
-				panic(r)
-			}
-		}()
-		a.Handle(c, m)
+		a.callNow(c, call, failed)
 		return
 	}
 	timeout := a.topics.cfg.Timeout
@@ -195,4 +192,22 @@ func (a *actor) inLog(c *actors.Context[message], call func(context.Context) mes
 		defer cancel()
 		return call(ctx)
 	}, failed)
+}
+
+// callNow answers for what the mailbox does not know of: whoever waits for the
+// call is told if it, or the handling of its result, panics.
+func (a *actor) callNow(c *actors.Context[message], call func(context.Context) message, failed func(error) message) {
+	var m message
+	defer func() {
+		if r := recover(); r != nil {
+			if m == nil {
+				m = failed(errPanicked)
+			}
+			m.Refuse(errPanicked)
+			a.writing, a.fetching = false, false
+			panic(r)
+		}
+	}()
+	m = call(context.Background())
+	a.Handle(c, m)
 }

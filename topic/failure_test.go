@@ -150,6 +150,56 @@ func TestBatches(t *testing.T) {
 	})
 }
 
+// faultyLog is a local Log with a bug.
+type faultyLog struct {
+	topic.LocalLog
+	append, read bool // panic, once
+}
+
+func (l *faultyLog) Append(ctx context.Context, name string, batch []topic.Entry, keep topic.Retention) (topic.Appended, error) {
+	if l.append {
+		l.append = false
+		panic("append")
+	}
+	return l.LocalLog.Append(ctx, name, batch, keep)
+}
+
+func (l *faultyLog) Read(ctx context.Context, name string, after uint64, limit int, keep topic.Retention) (topic.Page, error) {
+	if l.read {
+		l.read = false
+		panic("read")
+	}
+	return l.LocalLog.Read(ctx, name, after, limit, keep)
+}
+
+// A Log that panics costs what was asked of it, which is answered once; the topic
+// goes on.
+func TestLogPanics(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := &faultyLog{LocalLog: memory(t).(topic.LocalLog), append: true, read: true}
+		topics := start(t, topic.Config{Log: log})
+		r := subscribe(t, topics, "chat", nil)
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := topics.Publish(ctx, "chat", topic.Message{Event: "n"}); err == nil || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("publish: %v", err)
+		}
+		time.Sleep(time.Second)
+		publish(t, topics, "chat", "1")
+		synctest.Wait()
+		if r.heard() != "refused" {
+			t.Errorf("the first heard %s", r.heard())
+		}
+		again := subscribe(t, topics, "chat", at("", 0))
+		synctest.Wait()
+		if again.heard() != "joined@1 1" {
+			t.Errorf("the second heard %s", again.heard())
+		}
+	})
+}
+
 func TestPanicKeepsReceivers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -14,9 +14,10 @@ type (
 
 	// subscribe asks for a place among the receivers.
 	subscribe struct {
-		name  string
-		sub   Subscription
-		tries int // reads of the Log that did not fit
+		name    string
+		sub     Subscription
+		tries   int // reads of the Log that did not fit
+		refused bool
 	}
 
 	// unsubscribe gives it up.
@@ -59,16 +60,15 @@ type (
 	}
 )
 
+// answer runs done once, also if a panic had it refused before.
 func (m *publish) answer(r Receipt, err error) {
-	if m.done != nil {
-		m.done(r, err)
+	if done := m.done; done != nil {
+		m.done = nil
+		done(r, err)
 	}
 }
 
-func (m *publish) Refuse(err error) { m.answer(Receipt{}, refusal(err)) }
-func (m *subscribe) Refuse(err error) {
-	m.sub.Outlet.Joined(m.name, m.sub.Receiver, Joined{Err: refusal(err)})
-}
+func (m *publish) Refuse(err error)  { m.answer(Receipt{}, refusal(err)) }
 func (m *unsubscribe) Refuse(error)  {}
 func (m *look) Refuse(error)         {}
 func (m *appended) Refuse(err error) { failAll(m.batch, refusal(err)) }
@@ -77,6 +77,15 @@ func (m *followed) Refuse(error)     {}
 func (m *relayed) Refuse(error)      {}
 func (m *overdue) Refuse(error)      {}
 func (m *sent) Refuse(error)         {}
+
+// Refuse answers once. The actor may hold on to a subscribe that was refused
+// because it panicked; it drops those when it starts again.
+func (m *subscribe) Refuse(err error) {
+	if !m.refused {
+		m.refused = true
+		m.sub.Outlet.Joined(m.name, m.sub.Receiver, Joined{Err: refusal(err)})
+	}
+}
 
 // failAll answers each publisher that has not been answered.
 func failAll(batch []*publish, err error) {
