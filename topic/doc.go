@@ -24,6 +24,7 @@
 //   - A panic in a topic's actor answers the message that caused it, and leaves
 //     its receivers subscribed (TestPanicKeepsReceivers). One that keeps
 //     panicking is stopped, and its receivers are told (TestFailedTopic).
+//     A Log that panics costs only what was asked of it (TestLogPanics).
 //   - Retiring an idle topic loses nothing (TestRetire), and a receiver of any
 //     kind that is too slow is ended or told, never silently skipped
 //     (TestLagged).
