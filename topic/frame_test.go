@@ -8,7 +8,7 @@ import (
 )
 
 func sampleFrame() frame {
-	return frame{node: "a", incarnation: 7, number: 3, epoch: "x", events: []Record{
+	return frame{node: "a", incarnation: 7, number: 3, epoch: "x", head: 1<<62 + 1, events: []Record{
 		{Seq: 1 << 62, At: time.UnixMilli(5), Name: "created", Data: []byte(`{"a":1}`)},
 		{Seq: 1<<62 + 1, At: time.UnixMilli(-5), Name: "ü", Data: []byte("null")},
 	}}
@@ -32,9 +32,12 @@ func TestFrameRefused(t *testing.T) {
 		"another version":     append([]byte{9}, good[1:]...),
 		"cut off":             good[:len(good)-1],
 		"something behind":    append(bytes.Clone(good), 0),
-		"no events":           change(func(f *frame) { f.events = nil }),
+		"no run":              good[:len(FrameHead("a"))],
+		"two epochs":          append(bytes.Clone(good), appendLine(nil, "y", 1, time.UnixMilli(0), 0)...),
+		"a line without end":  bytes.ReplaceAll(good, []byte("\n"), []byte(" ")),
+		"numbers past 2^64":   append(FrameHead("a"), "x 18446744073709551615 0 2\n\x01a\x011\x01a\x011"...),
 		"no node":             change(func(f *frame) { f.node = "" }),
-		"number 0":            change(func(f *frame) { f.number = 0 }),
+		"no number at all":    change(func(f *frame) { f.number, f.epoch = 0, ""; f.events = nil }),
 		"data is not JSON":    change(func(f *frame) { f.events[0].Data = []byte("{") }),
 		"event with a quote":  change(func(f *frame) { f.events[0].Name = `a"b` }),
 		"seq without epoch":   change(func(f *frame) { f.epoch = "" }),

@@ -9,8 +9,9 @@ import (
 // persistence/memstore and its neighbours, and proved by persistence/storetest.
 //
 // Numbers of a topic are 1, 2, 3 ... without holes within an epoch, across all
-// nodes that share the backend. The epoch is an opaque text that changes
-// whenever numbering may have started again: data lost, expired or cleared.
+// nodes that share the backend. The epoch is 1 to 64 printable ASCII characters
+// without spaces that change whenever numbering may have started again: data
+// lost, expired or cleared.
 //
 // Methods are safe for concurrent use, end with their context, and return what
 // they were given unchanged, byte for byte. An error means that nothing of the
@@ -31,6 +32,30 @@ type Log interface {
 	// Clear forgets the topic's records and IDs. Its next position has a new
 	// epoch.
 	Clear(ctx context.Context, topic string) error
+}
+
+// A RelayingLog is a Log whose Append and Clear also send the other nodes a
+// frame, in the step in which they take effect (see FrameHead). Its topics need
+// not relay what it numbered, which saves a round trip. What the frame's receivers
+// miss they fetch from the Log.
+type RelayingLog interface {
+	Log
+	// Relays is a mark; it does nothing.
+	Relays()
+}
+
+// A RenewingLog is a Log that can lose its newest records without noticing, as
+// one does that acknowledges before everything is on disk or on a replica. It
+// would then give numbers a second time. Topics notice by a number below one they
+// have seen, or a record that is not the one they have, and have the epoch
+// renewed, so that every receiver is told.
+//
+// Appended.At and Record.At of a record must be the same to the millisecond.
+type RenewingLog interface {
+	Log
+	// Renew gives the topic a new epoch if it still has the given one. Records
+	// and numbers stay.
+	Renew(ctx context.Context, topic, epoch string) error
 }
 
 // A LocalLog is a Log whose calls return at once, without I/O. Topics call it
@@ -58,7 +83,8 @@ type Entry struct {
 // Appended answers Append.
 type Appended struct {
 	Epoch   string
-	Results []Result // one per entry, in order
+	At      time.Time // when the Log took them, by its clock; zero: now
+	Results []Result  // one per entry, in order; fresh numbers are consecutive
 }
 
 // A Result is where one entry ended up.
@@ -83,17 +109,31 @@ type Page struct {
 }
 
 // A Relay carries opaque frames between the nodes of a cluster. What it loses
-// the receiver notices by the numbers inside; it may reorder and repeat.
-// It is implemented in cluster/ and proved there.
+// the receiver notices by the numbers inside, or is told by Sink.Restored; it may
+// reorder, repeat, and bring a node its own frames. It is implemented in cluster/
+// and proved by cluster/bustest. Methods are safe for concurrent use.
 type Relay interface {
-	// Publish sends a frame to all other nodes that follow the topic. It
-	// returns when the backend has it.
+	// Publish sends a frame to all nodes that follow the topic. It returns when
+	// the backend has it.
 	Publish(ctx context.Context, topic string, frame []byte) error
 
-	// Follow begins to hand frames of the topic to receive, which must not
-	// block. It returns when frames published from now on will arrive.
-	Follow(ctx context.Context, topic string, receive func(frame []byte)) error
+	// Follow begins to hand frames of the topic to a Sink. It returns when
+	// frames published from now on will arrive. On an error nothing is
+	// followed. A topic has one Sink: following again replaces it.
+	Follow(ctx context.Context, topic string, to Sink) error
 
-	// Unfollow ends it. Frames may still arrive for a moment.
+	// Unfollow ends it and returns at once. Calls of the Sink may still come
+	// for a moment. A Follow that comes after it wins.
 	Unfollow(topic string)
+}
+
+// A Sink takes what a Relay brings. Its methods must not block.
+type Sink interface {
+	// Received hands over a frame, which is the Sink's to keep.
+	Received(topic string, frame []byte)
+
+	// Restored tells that frames sent after since may have been lost, and that
+	// those sent from now on will arrive. It is called once per interruption
+	// and topic, before any frame that came after it.
+	Restored(topic string, since time.Time)
 }

@@ -128,11 +128,10 @@ func (a *actor) follow(c *actors.Context[message]) bool {
 	}
 	r.asked = true
 	t, name := a.topics, a.name
-	receive := func(b []byte) { t.receive(name, b) }
 	c.Go(func(ctx context.Context) message {
 		ctx, cancel := context.WithTimeout(ctx, t.cfg.Timeout)
 		defer cancel()
-		return &followed{err: t.cfg.Relay.Follow(ctx, name, receive)}
+		return &followed{err: t.cfg.Relay.Follow(ctx, name, (*sink)(t))}
 	}, func(err error) message { return &followed{err: err} })
 	return false
 }
@@ -194,8 +193,12 @@ func (a *actor) onRelayed(c *actors.Context[message], f frame) {
 	a.deliver(evs)
 }
 
-// receive takes a frame off the Relay. It runs on the Relay's goroutine.
-func (t *Topics) receive(name string, b []byte) {
+// sink is what the Relay sees of Topics. Its methods run on the Relay's
+// goroutines.
+type sink Topics
+
+func (s *sink) Received(name string, b []byte) {
+	t := (*Topics)(s)
 	f, err := decodeFrame(b)
 	if err != nil {
 		t.metrics.invalid.Inc()
@@ -204,3 +207,5 @@ func (t *Topics) receive(name string, b []byte) {
 	// A full mailbox drops the frame; the numbers show that to the next one.
 	_, _ = t.keeper.TellExisting(name, &relayed{frame: f})
 }
+
+func (s *sink) Restored(string, time.Time) {}

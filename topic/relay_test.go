@@ -21,13 +21,13 @@ type wire struct {
 
 type wires struct {
 	mu     sync.Mutex
-	follow map[string]map[string]func([]byte) // by topic, by node
+	follow map[string]map[string]topic.Sink // by topic, by node
 	faults func() []time.Duration
 	fail   error
 	sent   int
 }
 
-func newWires() *wires { return &wires{follow: map[string]map[string]func([]byte){}} }
+func newWires() *wires { return &wires{follow: map[string]map[string]topic.Sink{}} }
 
 func (w *wire) Publish(_ context.Context, name string, frame []byte) error {
 	s := w.shared
@@ -41,26 +41,26 @@ func (w *wire) Publish(_ context.Context, name string, frame []byte) error {
 	if s.faults != nil {
 		delays = s.faults()
 	}
-	for node, receive := range s.follow[name] {
+	for node, to := range s.follow[name] {
 		for _, d := range delays {
 			if node != w.node {
-				time.AfterFunc(d, func() { receive(frame) })
+				time.AfterFunc(d, func() { to.Received(name, frame) })
 			}
 		}
 	}
 	return nil
 }
 
-func (w *wire) Follow(_ context.Context, name string, receive func([]byte)) error {
+func (w *wire) Follow(_ context.Context, name string, to topic.Sink) error {
 	w.shared.mu.Lock()
 	defer w.shared.mu.Unlock()
 	if w.shared.fail != nil {
 		return w.shared.fail
 	}
 	if w.shared.follow[name] == nil {
-		w.shared.follow[name] = map[string]func([]byte){}
+		w.shared.follow[name] = map[string]topic.Sink{}
 	}
-	w.shared.follow[name][w.node] = receive
+	w.shared.follow[name][w.node] = to
 	return nil
 }
 
