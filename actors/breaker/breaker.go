@@ -22,6 +22,7 @@ type Breaker struct {
 
 	mu        sync.Mutex // makes transitions and their announcements one step
 	machine   machine
+	reason    string // of the last failure
 	listeners listeners
 }
 
@@ -76,16 +77,16 @@ func (b *Breaker) Do(ctx context.Context, timeout time.Duration, f func(ctx cont
 		defer cancel()
 	}
 	var once sync.Once
-	report := func(v verdict) { once.Do(func() { b.report(t, v) }) }
+	report := func(v verdict, err error) { once.Do(func() { b.report(t, v, err) }) }
 	stop := context.AfterFunc(ctx, func() {
 		if ctx.Err() == context.DeadlineExceeded {
-			report(failed)
+			report(failed, ctx.Err())
 		}
 	})
-	defer report(unclear) // after a panic; otherwise the outcome is reported by then
+	defer report(unclear, nil) // after a panic; otherwise the outcome is reported by then
 	defer stop()
 	err = f(ctx)
-	report(b.options.judge(err))
+	report(b.options.judge(err), err)
 	return err
 }
 
@@ -110,11 +111,16 @@ func (b *Breaker) admit() (ticket, error) {
 	return t, nil
 }
 
-func (b *Breaker) report(t ticket, v verdict) {
+func (b *Breaker) report(t ticket, v verdict, err error) {
 	if v == succeeded && b.calm.Load() {
 		return
 	}
-	b.step(func(now time.Time) { b.machine.report(now, t, v) })
+	b.step(func(now time.Time) {
+		if v == failed {
+			b.reason = b.options.Reason(err)
+		}
+		b.machine.report(now, t, v)
+	})
 }
 
 // step changes the machine and announces what came of it before anyone can see
@@ -138,5 +144,5 @@ func (b *Breaker) announce(m move) {
 	b.system.Announce(Health{b.options.Backend, m.to, m.outage, m.at})
 	// A closed keeper has nobody to tell; a full one does not happen, as a
 	// transition takes longer than telling it.
-	_ = b.keeper.Tell(b.options.Backend, event{change: &Change{b.options.Backend, m.from, m.to, m.outage, m.at}})
+	_ = b.keeper.Tell(b.options.Backend, event{change: &Change{b.options.Backend, m.from, m.to, m.outage, m.at, b.reason}})
 }

@@ -3,6 +3,7 @@ package breaker_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -85,5 +86,24 @@ func TestDo(t *testing.T) {
 			t.Error(err)
 		}
 		mustBe(t, b, breaker.Healthy)
+	})
+}
+
+// What a change says about the cause is a word, never the error's text.
+func TestChangeCarriesReason(t *testing.T) {
+	inBubble(t, breaker.Options{FailureThreshold: 1}, func(t *testing.T, _ *actors.System, b *breaker.Breaker) {
+		var reasons []string
+		b.OnChange(func(c breaker.Change) {
+			if c.Began() {
+				reasons = append(reasons, c.Reason)
+			}
+		})
+		report(b, 1, errDown)
+		b.Reset()
+		_ = b.Do(t.Context(), time.Second, func(ctx context.Context) error { <-ctx.Done(); return nil })
+		synctest.Wait()
+		if want := []string{"error", "timeout"}; !slices.Equal(reasons, want) {
+			t.Errorf("reasons %v, want %v", reasons, want)
+		}
 	})
 }

@@ -21,8 +21,8 @@ func (g *Gate) Allow() error {
 // ReportResult takes the outcome of a call that Allow let through; nil is success.
 func (g *Gate) ReportResult(result error) {
 	if result == nil {
-		g.breaker.report(anonymous, succeeded)
+		g.breaker.report(anonymous, succeeded, nil)
 		return
 	}
-	g.breaker.report(anonymous, g.breaker.options.judge(result))
+	g.breaker.report(anonymous, g.breaker.options.judge(result), result)
 }

@@ -31,6 +31,7 @@ type Change struct {
 	From, To State
 	Outage   uint64
 	At       time.Time
+	Reason   string // what Options.Reason made of the last failure, "" if there was none
 }
 
 // Began reports whether the change begins an outage: the one to say degraded at.

@@ -47,6 +47,12 @@ type Options struct {
 	// Defaults to none.
 	Answered func(error) bool
 
+	// Reason names a failure in a word that may be shown to anyone, such as
+	// timeout. It must be safe to call concurrently.
+	//
+	// Defaults to "timeout" for a deadline and "error" for everything else.
+	Reason func(error) string
+
 	Logger     *slog.Logger          // defaults to discarding
 	Registerer prometheus.Registerer // nil counts without exposing; may be shared by breakers
 }
@@ -60,6 +66,14 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Answered == nil {
 		o.Answered = func(error) bool { return false }
+	}
+	if o.Reason == nil {
+		o.Reason = func(err error) string {
+			if errors.Is(err, context.DeadlineExceeded) {
+				return "timeout"
+			}
+			return "error"
+		}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
