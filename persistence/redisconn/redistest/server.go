@@ -1,62 +1,95 @@
 package redistest
 
 import (
-	"bytes"
 	"fmt"
 	"net"
-	"os/exec"
+	"slices"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// A Server is a redis-server process of a test.
+// A Server is a redis-server process of a test. It must not be stopped, run or
+// restarted by several goroutines at once.
 type Server struct {
-	port int
-	dir  string
-	args []string
-	cmd  *exec.Cmd
-	out  bytes.Buffer
+	port     int
+	dir      string
+	args     []string
+	password string
+
+	mu      sync.Mutex
+	process *process // nil while stopped
 }
 
 // Start starts a server that ends with the test. Further arguments are settings
-// as on redis-server's command line. Without redis-server the test fails.
+// as on redis-server's command line. Without redis-server the test fails. Where a
+// password is set by --requirepass, it is part of URL.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	s := &Server{port: freePort(t), dir: t.TempDir(), args: args}
-	s.run(t)
-	t.Cleanup(func() { s.stop(syscall.SIGKILL) })
-	return s
+	return start(t, func(int) []string { return args })
+}
+
+// start draws ports until one is really free.
+func start(t testing.TB, argsFor func(port int) []string) *Server {
+	t.Helper()
+	s := &Server{dir: t.TempDir()}
+	t.Cleanup(func() { s.end(t) })
+	for range 20 {
+		s.port = freePort(t)
+		s.args = argsFor(s.port)
+		if i := slices.Index(s.args, "--requirepass"); i >= 0 && i+1 < len(s.args) {
+			s.password = s.args[i+1]
+		}
+		if s.launch(t) {
+			return s
+		}
+	}
+	t.Fatal("redistest: others took every port that was free")
+	return nil
 }
 
 // URL is what a node is given to use it.
-func (s *Server) URL() string { return "redis://" + s.Addr() }
+func (s *Server) URL() string {
+	if s.password != "" {
+		return "redis://:" + s.password + "@" + s.Addr()
+	}
+	return "redis://" + s.Addr()
+}
 
 // Addr is host:port.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
+// Dir is the folder with the server's data.
+func (s *Server) Dir() string { return s.dir }
+
 // Client is a client of the test's own, closed with the test.
 func (s *Server) Client(t testing.TB) *redis.Client {
-	c := redis.NewClient(&redis.Options{Addr: s.Addr()})
+	c := s.client()
 	t.Cleanup(func() { _ = c.Close() })
 	return c
 }
 
+func (s *Server) client() *redis.Client {
+	return redis.NewClient(&redis.Options{Addr: s.Addr(), Password: s.password})
+}
+
 // Restart ends the server and starts it again on the same port, with the data it
-// had saved or without any.
+// has or without any.
 func (s *Server) Restart(t testing.TB, withData bool) {
 	t.Helper()
 	s.Stop(t, withData)
-	s.run(t)
+	s.Run(t)
 }
 
-// Stop ends it; Run starts it again.
+// Stop ends it; Run starts it again, with the data it has now if save is set, else
+// without any.
 func (s *Server) Stop(t testing.TB, save bool) {
 	t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: s.Addr()})
+	s.Resume()
+	c := s.client()
 	defer c.Close()
 	if save {
 		if err := c.Save(t.Context()).Err(); err != nil {
@@ -65,22 +98,38 @@ func (s *Server) Stop(t testing.TB, save bool) {
 	} else if err := c.FlushAll(t.Context()).Err(); err != nil {
 		t.Fatalf("redistest: flush: %v", err)
 	}
-	s.stop(syscall.SIGKILL)
+	s.Kill()
 }
 
-// Run starts a server that was stopped.
-func (s *Server) Run(t testing.TB) { t.Helper(); s.run(t) }
+// Kill ends it as kill -9 does. Run starts it again with what it had on disk.
+func (s *Server) Kill() {
+	s.mu.Lock()
+	p := s.process
+	s.process = nil
+	s.mu.Unlock()
+	if p != nil {
+		p.kill()
+	}
+}
+
+// Run starts a server that was stopped, and returns when it takes connections.
+func (s *Server) Run(t testing.TB) {
+	t.Helper()
+	if !s.launch(t) {
+		t.Fatalf("redistest: somebody took port %d while its server was stopped", s.port)
+	}
+}
 
 // Pause stops the process without ending it; Resume lets it go on.
-func (s *Server) Pause() { _ = s.cmd.Process.Signal(syscall.SIGSTOP) }
+func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
 
 // Resume is described at Pause.
-func (s *Server) Resume() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
+func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
 
 // KillClients closes every connection but the caller's own.
 func (s *Server) KillClients(t testing.TB) {
 	t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: s.Addr()})
+	c := s.client()
 	defer c.Close()
 	for _, kind := range []string{"normal", "pubsub"} {
 		if err := c.ClientKillByFilter(t.Context(), "TYPE", kind, "SKIPME", "yes").Err(); err != nil {
@@ -89,48 +138,43 @@ func (s *Server) KillClients(t testing.TB) {
 	}
 }
 
-func (s *Server) run(t testing.TB) {
-	t.Helper()
-	binary, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Fatal("this test needs redis-server 7; install it with: apt-get install redis-server (make test does that)")
+// Log is the end of what the server said since it was started last.
+func (s *Server) Log() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process == nil {
+		return "(stopped)"
 	}
+	return s.process.out.String()
+}
+
+func (s *Server) signal(sig syscall.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process != nil {
+		s.process.signal(sig)
+	}
+}
+
+// launch reports false if the port is somebody else's.
+func (s *Server) launch(t testing.TB) bool {
+	t.Helper()
 	args := append([]string{"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir,
 		"--save", "", "--dbfilename", "test.rdb", "--daemonize", "no"}, s.args...)
-	s.cmd = exec.Command(binary, args...)
-	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.out
-	if err := s.cmd.Start(); err != nil {
-		t.Fatalf("redistest: start: %v", err)
+	p := launch(t, args)
+	s.mu.Lock()
+	s.process = p // so that it ends with the test even if it does not come up
+	s.mu.Unlock()
+	if p.ready(t) {
+		return true
 	}
-	c := redis.NewClient(&redis.Options{Addr: s.Addr(), MaxRetries: -1})
-	defer c.Close()
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		if err = c.Ping(t.Context()).Err(); err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			s.stop(syscall.SIGKILL)
-			t.Fatalf("redistest: redis-server did not come up: %v\n%s", err, s.out.String())
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	s.Kill()
+	return false
 }
 
-func (s *Server) stop(sig syscall.Signal) {
-	if s.cmd == nil || s.cmd.ProcessState != nil {
-		return
+func (s *Server) end(t testing.TB) {
+	if t.Failed() {
+		t.Log(fmt.Sprintf("redis-server on %s said:\n%s", s.Addr(), s.Log()))
 	}
-	_ = s.cmd.Process.Signal(syscall.SIGCONT)
-	_ = s.cmd.Process.Signal(sig)
-	_ = s.cmd.Wait()
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(fmt.Errorf("redistest: %w", err))
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	s.Kill()
 }
