@@ -7,10 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -64,6 +66,9 @@ func (p *Process) Wait() error {
 	}
 	return nil
 }
+
+// Ended is closed when the process is gone.
+func (p *Process) Ended() <-chan struct{} { return p.ended }
 
 // Output is the end of what the process printed.
 func (p *Process) Output() string { return p.output.String() }
@@ -131,6 +136,24 @@ func FreeAddress(ctx context.Context) (string, error) {
 	}
 	defer l.Close()
 	return l.Addr().String(), nil
+}
+
+// LastingAddress returns a loopback address that nobody listens on and that no
+// outgoing connection will be given: a server can be stopped and come back there.
+// A port from the range of outgoing ones may be taken meanwhile, by a client
+// that dials the server and, finding nobody, meets itself.
+func LastingAddress(ctx context.Context) (string, error) {
+	const lowest, ports, tries = 20_000, 10_000, 100
+	var last error
+	for range tries {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(lowest+rand.IntN(ports)))
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+		if err == nil {
+			return address, l.Close()
+		}
+		last = err
+	}
+	return "", fmt.Errorf("proc: find a lasting port: %w", last)
 }
 
 // tail keeps the end of what is written to it.
