@@ -44,6 +44,7 @@ type actor struct {
 	joins    []*subscribe // wait for the Relay, the head or older events
 	fetching bool
 	ticking  bool // an overdue is on its way
+	renewing bool // the Log is asked for another epoch
 	behind   bool // the Log has something that receivers do not
 	catchups map[uint64]*Batch
 	caughtAt time.Time
@@ -97,13 +98,28 @@ func (a *actor) Handle(c *actors.Context[message], m message) {
 		a.onSent(c, m)
 	case *look:
 		a.onLook(c)
+	case *restored:
+		a.onRestored(c, m)
+	case *renewed:
+		a.onRenewed(c, m)
 	case *overdue:
-		a.ticking = false
-		if a.behind {
-			a.repair(c)
-		}
-		a.settle(c)
+		a.onOverdue(c)
 	}
+}
+
+// onOverdue tries again what did not work.
+func (a *actor) onOverdue(c *actors.Context[message]) {
+	a.ticking = false
+	if a.behind {
+		a.repair(c)
+	}
+	if a.relay.owed {
+		a.send(c)
+	}
+	if len(a.members) > 0 {
+		a.follow(c)
+	}
+	a.settle(c)
 }
 
 // Flush is called when the mailbox ran dry: what gathered leaves in one piece.
@@ -113,7 +129,8 @@ func (a *actor) Flush(c *actors.Context[message]) {
 }
 
 func (a *actor) MayPassivate() bool {
-	return len(a.members) == 0 && len(a.joins) == 0 && len(a.batch) == 0 && !a.writing && !a.fetching && !a.relay.sending
+	return len(a.members) == 0 && len(a.joins) == 0 && len(a.batch) == 0 && !a.writing && !a.fetching &&
+		!a.relay.sending && !a.relay.owed
 }
 
 func (a *actor) Stop(_ *actors.Context[message], reason error) {

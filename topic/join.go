@@ -1,7 +1,6 @@
 package topic
 
 import (
-	"context"
 	"time"
 
 	"github.com/troupe-rt/troupe/actors"
@@ -29,7 +28,7 @@ func (a *actor) settle(c *actors.Context[message]) {
 		a.joinRecent()
 	}
 	if len(a.joins) > 0 {
-		a.fetch(c, a.farthest()) // its answer calls settle
+		a.fetch(c, a.farthest(), nil) // its answer calls settle
 	}
 }
 
@@ -132,66 +131,6 @@ func (a *actor) farthest() uint64 {
 	return far
 }
 
-// fetch reads the Log, once at a time.
-func (a *actor) fetch(c *actors.Context[message], after uint64) {
-	if a.fetching {
-		return
-	}
-	a.fetching = true
-	log, name, keep, epoch := a.topics.cfg.Log, a.name, a.policy.retention(), a.state.epoch
-	known := a.state.known
-	a.inLog(c, func(ctx context.Context) message {
-		limit := keep.Size
-		if after == ^uint64(0) {
-			limit = 0
-		}
-		page, err := log.Read(ctx, name, after, limit, keep)
-		if err == nil && known && page.Head.Epoch != epoch && after > 0 {
-			// Another life of the numbering: everything there is matters.
-			after = 0
-			page, err = log.Read(ctx, name, 0, keep.Size, keep)
-		}
-		return &fetched{after: after, page: page, err: err}
-	}, func(err error) message { return &fetched{err: err} })
-}
-
-// repair fetches what the receivers lack.
-func (a *actor) repair(c *actors.Context[message]) { a.fetch(c, a.state.head) }
-
-func (a *actor) onFetched(c *actors.Context[message], m *fetched) {
-	a.fetching = false
-	if m.err != nil {
-		a.m.failed.Inc()
-		err := unavailable(a.name, "read", m.err)
-		a.joinAll(func(*subscribe) Joined { return Joined{Err: err} })
-		if a.behind {
-			a.later(c, retryWait)
-		}
-		return
-	}
-	a.catchUp(c, m)
-	a.serve(m)
-	a.settle(c)
-}
-
-// catchUp brings the receivers to where the Log is, if the page tells.
-func (a *actor) catchUp(c *actors.Context[message], m *fetched) {
-	s := &a.state
-	switch {
-	case !s.known, m.page.Head.Epoch != s.epoch && m.after == 0, m.page.Head.Epoch == s.epoch && m.after <= s.head:
-		if m.page.Head.Epoch == s.epoch && m.page.Head.Seq <= s.head {
-			break
-		}
-		a.deliver(s.fill(m.page))
-	case m.page.Head.Epoch != s.epoch:
-		a.behind = true
-	}
-	a.behind = len(s.early) > 0 || m.page.Head.Epoch != s.epoch
-	if a.behind {
-		a.later(c, holeWait)
-	}
-}
-
 // serve admits those whose past the page holds.
 func (a *actor) serve(m *fetched) {
 	waiting := a.joins[:0]
@@ -213,16 +152,4 @@ func (a *actor) serve(m *fetched) {
 		a.join(j, Joined{History: true, Head: a.state.position(), Missed: a.caught(after, evs), Slow: a.policy.Slow})
 	}
 	a.keepWaiting(waiting)
-}
-
-// onLook reads what the Log has, for someone who changed it behind the actor.
-func (a *actor) onLook(c *actors.Context[message]) {
-	if a.policy.HasHistory() && a.state.known {
-		a.behind = true
-		if a.fetching { // that answer may be older than the change
-			a.later(c, holeWait)
-			return
-		}
-		a.repair(c)
-	}
 }

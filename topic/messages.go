@@ -1,5 +1,7 @@
 package topic
 
+import "time"
+
 // message is what a topic's actor handles: commands are verbs, what happened is
 // past tense.
 type message interface{ Refuse(err error) }
@@ -39,8 +41,20 @@ type (
 	// fetched is the Log's answer to "what is there after after?"
 	fetched struct {
 		after uint64
+		asked Position // where the topic stood when the question was put
+		early uint64   // the newest number that waited then
 		page  Page
 		err   error
+	}
+
+	// renewed tells that the Log gave the topic another epoch, or did not.
+	renewed struct{ err error }
+
+	// restored tells that the Relay lost frames since a moment. Release gives
+	// back the right to look into the Log; it may be called more than once.
+	restored struct {
+		since   time.Time
+		release func()
 	}
 
 	// followed tells that frames of other nodes arrive from now on.
@@ -74,6 +88,8 @@ func (m *look) Refuse(error)         {}
 func (m *appended) Refuse(err error) { failAll(m.batch, refusal(err)) }
 func (m *fetched) Refuse(error)      {}
 func (m *followed) Refuse(error)     {}
+func (m *renewed) Refuse(error)      {}
+func (m *restored) Refuse(error)     { m.release() }
 func (m *relayed) Refuse(error)      {}
 func (m *overdue) Refuse(error)      {}
 func (m *sent) Refuse(error)         {}

@@ -11,12 +11,14 @@ type metrics struct {
 	byPolicy map[string]*policyMetrics
 	other    *policyMetrics
 	invalid  prometheus.Counter
+	echoes   prometheus.Counter
 }
 
 // policyMetrics are resolved once, so that counting is one atomic.
 type policyMetrics struct {
 	published, duplicates, refused, failed prometheus.Counter
-	holes, announced, unrelayed            prometheus.Counter
+	holes, repaired, announced             prometheus.Counter
+	unrelayed, renewals                    prometheus.Counter
 	batchSize                              prometheus.Observer
 }
 
@@ -30,6 +32,8 @@ func newMetrics(reg prometheus.Registerer, policies Policies) *metrics {
 	refused := counter("refused_total", "Messages refused because a topic's mailbox or batch was full.")
 	failed := counter("backend_errors_total", "Calls of the log that failed.")
 	holes := counter("holes_total", "Times that an event arrived before its predecessor.")
+	repaired := counter("repaired_total", "Events that the log brought to live receivers because no frame had.")
+	renewals := counter("renewals_total", "Times that the log had gone back and was given a new epoch.")
 	announced := counter("losses_announced_total", "Announcements to live receivers that events were missed.")
 	unrelayed := counter("unrelayed_total", "Events that the relay did not take.")
 	batch := f.NewHistogramVec(prometheus.HistogramOpts{
@@ -39,13 +43,16 @@ func newMetrics(reg prometheus.Registerer, policies Policies) *metrics {
 
 	m := &metrics{byPolicy: make(map[string]*policyMetrics, len(policies))}
 	m.invalid = f.NewCounter(prometheus.CounterOpts{
-		Name: "troupe_topic_invalid_frames_total", Help: "Relay frames that were malformed."})
+		Name: "troupe_topic_invalid_frames_total", Help: "Relay frames that were malformed, or told of events that nobody numbered."})
+	m.echoes = f.NewCounter(prometheus.CounterOpts{
+		Name: "troupe_topic_echoes_total", Help: "Frames of this node that came back to it."})
 	of := func(policy string) *policyMetrics {
 		return &policyMetrics{
 			published: published.WithLabelValues(policy), duplicates: duplicates.WithLabelValues(policy),
 			refused: refused.WithLabelValues(policy), failed: failed.WithLabelValues(policy),
-			holes: holes.WithLabelValues(policy), announced: announced.WithLabelValues(policy),
-			unrelayed: unrelayed.WithLabelValues(policy), batchSize: batch.WithLabelValues(policy),
+			holes: holes.WithLabelValues(policy), repaired: repaired.WithLabelValues(policy),
+			announced: announced.WithLabelValues(policy), unrelayed: unrelayed.WithLabelValues(policy),
+			renewals: renewals.WithLabelValues(policy), batchSize: batch.WithLabelValues(policy),
 		}
 	}
 	for _, p := range policies {

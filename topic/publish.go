@@ -89,11 +89,14 @@ func (a *actor) onAppended(c *actors.Context[message], m *appended) {
 		}
 		return
 	}
-	now := time.Now()
+	at := m.answer.At
+	if at.IsZero() {
+		at = time.Now()
+	}
 	fresh := make([]*Event, 0, len(m.batch))
 	for i, p := range m.batch {
 		if r := m.answer.Results[i]; !r.Duplicate {
-			fresh = append(fresh, p.event.seal(Position{m.answer.Epoch, r.Seq}, now))
+			fresh = append(fresh, p.event.seal(Position{m.answer.Epoch, r.Seq}, at))
 		}
 	}
 	a.take(c, m.answer.Epoch, fresh)
@@ -114,6 +117,9 @@ func (a *actor) take(c *actors.Context[message], epoch string, evs []*Event) {
 	foreign := a.state.known && epoch != a.state.epoch
 	ready, behind := a.state.accept(epoch, evs)
 	a.deliver(ready)
+	if a.state.doubt {
+		a.doubtful(c)
+	}
 	switch {
 	case !behind:
 		if len(evs) > 0 {

@@ -19,8 +19,11 @@ type relayState struct {
 	epoch       string // of the events in queue
 	sending     bool
 
+	owed bool // a frame did not go out: one must, so that others notice
+
 	following bool
-	asked     bool // Follow is on its way
+	asked     bool      // Follow is on its way
+	deaf      time.Time // since when receivers of a live topic hear nothing of other nodes
 
 	peers map[string]peer
 }
@@ -60,10 +63,15 @@ func (a *actor) sendLive(c *actors.Context[message]) {
 	a.announce(c, "", evs)
 }
 
+// relays reports whether the actor has to relay its events itself.
+func (a *actor) relays() bool {
+	return a.topics.cfg.Relay != nil && !(a.topics.relaying && a.policy.HasHistory())
+}
+
 // announce queues events for the other nodes.
 func (a *actor) announce(c *actors.Context[message], epoch string, evs []*Event) {
 	r := &a.relay
-	if a.topics.cfg.Relay == nil || len(evs) == 0 {
+	if len(evs) == 0 || !a.relays() {
 		return
 	}
 	if r.epoch != epoch && len(r.queue) > 0 {
@@ -81,7 +89,7 @@ func (a *actor) announce(c *actors.Context[message], epoch string, evs []*Event)
 // send gives the Relay one frame at a time; what gathers meanwhile is the next.
 func (a *actor) send(c *actors.Context[message]) {
 	r := &a.relay
-	if r.sending || len(r.queue) == 0 {
+	if r.sending || len(r.queue) == 0 && !r.owed {
 		return
 	}
 	n, size := 0, 0
@@ -94,13 +102,19 @@ func (a *actor) send(c *actors.Context[message]) {
 	}
 	r.number++
 	f := frame{node: a.topics.id, incarnation: r.incarnation, number: r.number, epoch: r.epoch}
+	now := time.Now()
 	for _, e := range r.queue[:n] {
-		f.events = append(f.events, Record{Seq: e.seq, At: time.Unix(0, e.at), Name: e.Name(), Data: e.Data()})
+		rec := Record{Seq: e.seq, At: now, Name: e.Name(), Data: e.Data()}
+		if e.seq > 0 {
+			rec.At = time.Unix(0, e.at)
+		}
+		f.events = append(f.events, rec)
 	}
 	if r.queue = r.queue[n:]; len(r.queue) == 0 {
 		r.queue = nil
 	}
 	r.sending = true
+	r.owed = false
 	relay, name, timeout := a.topics.cfg.Relay, a.name, a.topics.cfg.Timeout
 	c.Go(func(ctx context.Context) message {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -110,9 +124,15 @@ func (a *actor) send(c *actors.Context[message]) {
 }
 
 func (a *actor) onSent(c *actors.Context[message], m *sent) {
-	a.relay.sending = false
+	r := &a.relay
+	r.sending = false
 	if m.err != nil {
 		a.m.unrelayed.Add(float64(m.events))
+		if len(r.queue) == 0 && !a.policy.HasHistory() {
+			r.owed = true
+			a.later(c, retryWait)
+			return
+		}
 	}
 	a.send(c)
 }
@@ -139,11 +159,14 @@ func (a *actor) follow(c *actors.Context[message]) bool {
 func (a *actor) onFollowed(c *actors.Context[message], m *followed) {
 	a.relay.asked = false
 	if m.err != nil {
-		err := unavailable(a.name, "follow", m.err)
-		a.joinAll(func(*subscribe) Joined { return Joined{Err: err} })
+		a.notFollowed(c, unavailable(a.name, "follow", m.err))
 		return
 	}
 	a.relay.following = true
+	if deaf := a.relay.deaf; !deaf.IsZero() {
+		a.relay.deaf = time.Time{}
+		a.deliver([]*Event{Stale(a.name, deaf)})
+	}
 	if len(a.members) == 0 {
 		a.forgetOrder() // other nodes published unseen until now
 	}
@@ -154,8 +177,25 @@ func (a *actor) onFollowed(c *actors.Context[message], m *followed) {
 	a.settle(c)
 }
 
+// notFollowed lets receivers of a topic without history have what this node
+// publishes; that they miss the rest they are told when it can be had again.
+func (a *actor) notFollowed(c *actors.Context[message], err error) {
+	if a.policy.HasHistory() {
+		a.joinAll(func(*subscribe) Joined { return Joined{Err: err} })
+		return
+	}
+	if a.relay.deaf.IsZero() {
+		a.relay.deaf = time.Now()
+	}
+	a.joinAll(func(*subscribe) Joined { return Joined{Slow: a.policy.Slow} })
+	if len(a.members) > 0 {
+		a.later(c, retryWait)
+	}
+}
+
 // unfollow stops the frames of other nodes. The order goes on unseen.
 func (a *actor) unfollow() {
+	a.relay.deaf = time.Time{}
 	if !a.relay.following {
 		return
 	}
@@ -182,6 +222,7 @@ func (a *actor) onRelayed(c *actors.Context[message], f frame) {
 	}
 	if a.policy.HasHistory() { // order is by seq; the frame's number says nothing more
 		a.take(c, f.epoch, evs)
+		a.notice(c, f)
 		return
 	}
 	if !fresh {
@@ -193,19 +234,25 @@ func (a *actor) onRelayed(c *actors.Context[message], f frame) {
 	a.deliver(evs)
 }
 
-// sink is what the Relay sees of Topics. Its methods run on the Relay's
-// goroutines.
-type sink Topics
-
-func (s *sink) Received(name string, b []byte) {
-	t := (*Topics)(s)
-	f, err := decodeFrame(b)
-	if err != nil {
-		t.metrics.invalid.Inc()
+// notice compares what a frame says of the Log's head with what is known.
+func (a *actor) notice(c *actors.Context[message], f frame) {
+	if len(f.events) > 0 || !a.state.known || f.epoch == a.state.epoch && f.head <= a.state.head {
 		return
 	}
-	// A full mailbox drops the frame; the numbers show that to the next one.
-	_, _ = t.keeper.TellExisting(name, &relayed{frame: f})
+	a.behind = true
+	a.repair(c)
 }
 
-func (s *sink) Restored(string, time.Time) {}
+// onRestored makes up for what the Relay lost: from the Log, or by saying so.
+func (a *actor) onRestored(c *actors.Context[message], m *restored) {
+	a.relay.peers = nil // the first frame of each tells nothing new
+	switch {
+	case !a.relay.following:
+		m.release()
+	case !a.policy.HasHistory():
+		m.release()
+		a.deliver([]*Event{Stale(a.name, m.since)})
+	default:
+		a.check(c, m.release)
+	}
+}

@@ -24,6 +24,7 @@ type state struct {
 
 	window window
 	early  []*Event // arrived before their predecessors, by seq
+	doubt  bool     // an event came that was not the one known by its number
 }
 
 func (s *state) position() Position { return Position{s.epoch, s.head} }
@@ -72,6 +73,7 @@ func (s *state) advance(evs []*Event) {
 // park keeps an event until its predecessors are there.
 func (s *state) park(e *Event) {
 	if e.seq <= s.head {
+		s.doubt = s.doubt || !s.window.confirms(e.seq, e.at)
 		return
 	}
 	i, found := slices.BinarySearchFunc(s.early, e.seq, func(a *Event, seq uint64) int {
@@ -130,6 +132,46 @@ func (s *state) fill(p Page) (ready []*Event) {
 	s.advance(fresh)
 	evs = append(evs, fresh...)
 	return append(evs, s.unpark()...)
+}
+
+// wentBack reports whether the Log forgot events that it had given out: it
+// stands before where it was asked from, or has others in their place.
+func (s *state) wentBack(asked Position, p Page) bool {
+	if !s.known || asked.Epoch != s.epoch || p.Head.Epoch != s.epoch {
+		return false
+	}
+	if p.Head.Seq < asked.Seq {
+		return true
+	}
+	for _, r := range p.Records {
+		if r.Seq > s.head {
+			break
+		}
+		if e := s.window.event(r.Seq); e != nil && !sameTime(e.at, r.At.UnixNano()) {
+			return true
+		}
+	}
+	return false
+}
+
+// newest is the greatest number that waits for its predecessors, 0 if none does.
+func (s *state) newest() uint64 {
+	if len(s.early) == 0 {
+		return 0
+	}
+	return s.early[len(s.early)-1].seq
+}
+
+// disown drops events that waited, up to number newest, when the Log was asked,
+// and that it did not have: nobody numbered them.
+func (s *state) disown(newest uint64, p Page) (dropped int) {
+	if p.Head.Epoch != s.epoch {
+		return 0
+	}
+	kept := slices.DeleteFunc(s.early, func(e *Event) bool { return e.seq > p.Head.Seq && e.seq <= newest })
+	dropped = len(s.early) - len(kept)
+	s.early = kept
+	return dropped
 }
 
 // restart begins a new life of the numbering, as a page of the Log shows it.

@@ -72,11 +72,15 @@ func (c Config) validate() error {
 type Topics struct {
 	cfg          Config
 	id           string
-	local        bool // the Log does no I/O
+	local        bool        // the Log does no I/O
+	relaying     bool        // the Log relays what it numbers
+	renewer      RenewingLog // nil: the Log never goes back
+	ownHead      []byte      // how frames of this node begin
 	policies     Policies
 	metrics      *metrics
 	keeper       *actors.Keeper[message]
 	incarnations atomic.Uint64
+	restores     restores
 }
 
 // Start checks the configuration and takes up work. The error joins everything
@@ -94,6 +98,12 @@ func Start(cfg Config) (*Topics, error) {
 		t.policies = append(t.policies, p.WithDefaults())
 	}
 	_, t.local = cfg.Log.(LocalLog)
+	if cfg.Relay != nil {
+		_, t.relaying = cfg.Log.(RelayingLog)
+	}
+	t.renewer, _ = cfg.Log.(RenewingLog)
+	t.ownHead = appendText([]byte{frameVersion}, t.id)
+	t.restores.init(func(name string, m *restored) (bool, error) { return t.keeper.TellExisting(name, m) })
 	// Numbers of relay frames must not begin again where they were: an actor
 	// of this process must not be taken for one of its predecessor.
 	t.incarnations.Store(uint64(time.Now().UnixNano()))

@@ -53,4 +53,21 @@ func (w *window) after(seq uint64, ttl time.Duration, now time.Time) ([]*Event, 
 	return append([]*Event(nil), rest...), true
 }
 
+// event returns the event of a number, nil if the window has it not.
+func (w *window) event(seq uint64) *Event {
+	if len(w.events) == 0 || seq < w.events[0].seq || seq > w.events[len(w.events)-1].seq {
+		return nil
+	}
+	return w.events[seq-w.events[0].seq]
+}
+
+// confirms reports whether the event that is known by a number is of that time.
+func (w *window) confirms(seq uint64, at int64) bool {
+	e := w.event(seq)
+	return e != nil && sameTime(e.at, at)
+}
+
+// sameTime compares to the millisecond, which is what Logs keep.
+func sameTime(a, b int64) bool { return a/1e6 == b/1e6 }
+
 func (w *window) clear() { *w = window{} }
