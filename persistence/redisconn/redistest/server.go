@@ -1,8 +1,9 @@
 package redistest
 
 import (
-	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -17,7 +18,8 @@ import (
 type Server struct {
 	port     int
 	dir      string
-	args     []string
+	args     []string // settings
+	bare     []string // a Sentinel's whole command line, else nil
 	password string
 
 	mu      sync.Mutex
@@ -99,6 +101,14 @@ func (s *Server) Stop(t testing.TB, save bool) {
 		t.Fatalf("redistest: flush: %v", err)
 	}
 	s.Kill()
+	for _, file := range []string{"test.rdb", "appendonlydir"} {
+		if save {
+			break
+		}
+		if err := os.RemoveAll(filepath.Join(s.dir, file)); err != nil {
+			t.Fatalf("redistest: %v", err)
+		}
+	}
 }
 
 // Kill ends it as kill -9 does. Run starts it again with what it had on disk.
@@ -159,8 +169,10 @@ func (s *Server) signal(sig syscall.Signal) {
 // launch reports false if the port is somebody else's.
 func (s *Server) launch(t testing.TB) bool {
 	t.Helper()
-	args := append([]string{"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir,
-		"--save", "", "--dbfilename", "test.rdb", "--daemonize", "no"}, s.args...)
+	args := s.bare
+	if args == nil {
+		args = s.plain()
+	}
 	p := launch(t, args)
 	s.mu.Lock()
 	s.process = p // so that it ends with the test even if it does not come up
@@ -174,7 +186,7 @@ func (s *Server) launch(t testing.TB) bool {
 
 func (s *Server) end(t testing.TB) {
 	if t.Failed() {
-		t.Log(fmt.Sprintf("redis-server on %s said:\n%s", s.Addr(), s.Log()))
+		t.Logf("redis-server on %s said:\n%s", s.Addr(), s.Log())
 	}
 	s.Kill()
 }
