@@ -71,9 +71,14 @@ func New(node Node, o Options) (*Gateway, error) {
 	loops, g.stopLoops = context.WithCancel(context.Background())
 	every := min(max(min(o.PingAfter, o.IdleTimeout)/16, 5*time.Millisecond), 2*time.Second)
 	for range o.Shards {
-		s := &shard{g: g, every: every, wake: make(chan struct{}, 1), topics: make(map[string]*audience), w: newRawWriter(), now: time.Now()}
+		s := &shard{g: g, every: every, wake: make(chan struct{}, 1), topics: make(map[string]*audience),
+			outages: make(map[string][]byte), w: newRawWriter(), now: time.Now()}
 		g.shards = append(g.shards, s)
 		g.loops.Go(func() { s.loop(loops) })
+	}
+	if h, ok := node.(HealthNode); ok {
+		stop := h.OnHealth(g.tellHealth)
+		node.OnDrain(func(context.Context) error { stop(); return nil })
 	}
 	node.OnDrain(g.Drain)
 	return g, nil

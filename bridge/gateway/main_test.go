@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/troupe-rt/troupe/actors"
+	"github.com/troupe-rt/troupe/actors/breaker"
 	"github.com/troupe-rt/troupe/bridge/gateway"
 	"github.com/troupe-rt/troupe/persistence/memstore"
 	"github.com/troupe-rt/troupe/topic"
@@ -24,11 +25,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type node struct {
 	topics  *topic.Topics
 	drained []func(context.Context) error
+	health  func(breaker.Change)
 }
 
 func (n *node) ID() string                            { return "n1" }
 func (n *node) Topics() *topic.Topics                 { return n.topics }
 func (n *node) OnDrain(f func(context.Context) error) { n.drained = append(n.drained, f) }
+
+func (n *node) OnHealth(f func(breaker.Change)) (stop func()) {
+	n.health = f
+	return func() {}
+}
 
 // bundle is a gateway behind a real listener.
 type bundle struct {

@@ -26,9 +26,10 @@ type shard struct {
 	topics   map[string]*audience
 	run      []*audience // have work, in order
 	sessions []*session
-	dirty    []*session // have direct frames
-	chunks   []*chunk   // spare
-	waiting  int        // bytes in the queues of all audiences
+	outages  map[string][]byte // of backends: the frame that tells
+	dirty    []*session        // have direct frames
+	chunks   []*chunk          // spare
+	waiting  int               // bytes in the queues of all audiences
 	w        *rawWriter
 	now      time.Time
 	tally    tally
@@ -47,6 +48,7 @@ const (
 	itemPublished // an answer to a publish
 	itemShut      // close a session
 	itemAll       // a frame for every session
+	itemHealth    // an outage began or ended
 	itemCall
 	itemLost // stands in an audience's queue for events that found no room
 	itemNone
@@ -57,7 +59,7 @@ type item struct {
 	kind    itemKind
 	topic   string
 	session *session
-	ptr     any // *topic.Batch, *joining, *receiver, error, []byte, *publication, *shutting, *lost, func()
+	ptr     any // *topic.Batch, *joining, *receiver, error, []byte, *publication, *shutting, *health, *lost, func()
 }
 
 type joining struct {
@@ -213,9 +215,7 @@ func (s *shard) route(i *item) {
 	case itemJoined:
 		s.queue(s.audience(i.topic), *i)
 	case itemOpened:
-		i.session.slot = len(s.sessions)
-		s.sessions = append(s.sessions, i.session)
-		s.append(i.session, i.ptr.([]byte))
+		s.opened(i.session, i.ptr.([]byte))
 	case itemEnded:
 		s.remove(i.session)
 	case itemDirect:
@@ -227,10 +227,9 @@ func (s *shard) route(i *item) {
 		s.flush(i.session)
 		i.session.out.shut(how.code, how.reason, false)
 	case itemAll:
-		c := &chunk{plain: i.ptr.([]byte)}
-		for _, to := range s.sessions {
-			s.send(to, c, terms{})
-		}
+		s.all(i.ptr.([]byte))
+	case itemHealth:
+		s.health(i.ptr.(*health))
 	case itemCall:
 		i.ptr.(func())()
 	}
