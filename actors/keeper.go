@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"maps"
+	"slices"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -121,6 +123,18 @@ func (k *Keeper[M]) Len() int {
 		sh.mu.RUnlock()
 	}
 	return n
+}
+
+// Keys returns the keys whose actors are alive, in no order.
+func (k *Keeper[M]) Keys() []string {
+	var keys []string
+	for i := range k.shards {
+		sh := &k.shards[i]
+		sh.mu.RLock()
+		keys = slices.AppendSeq(keys, maps.Keys(sh.cells))
+		sh.mu.RUnlock()
+	}
+	return keys
 }
 
 // Close stops taking messages and waits until every actor has handled what it

@@ -219,6 +219,9 @@ func TestBroadcastReachesEveryActor(t *testing.T) {
 	if took := k.Broadcast(note{n: 1}); took != 1000 {
 		t.Errorf("%d took it, want 1000", took)
 	}
+	if keys := k.Keys(); len(keys) != 1000 || !slices.Contains(keys, "999") {
+		t.Errorf("%d keys, want 1000", len(keys))
+	}
 	_ = k.Close(t.Context())
 	if handled.Load() != 1000 {
 		t.Errorf("%d handled it, want 1000", handled.Load())

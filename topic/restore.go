@@ -36,6 +36,18 @@ func (s *sink) Restored(name string, since time.Time) {
 	(*Topics)(s).restores.add(name, since)
 }
 
+// Recheck has every topic with history that has receivers compare what it knows
+// with the Log. It is for whoever learns that the Log may have lost something:
+// a backend that was emptied says nothing by itself. It returns at once.
+func (t *Topics) Recheck() {
+	now := time.Now()
+	for _, name := range t.keeper.Keys() {
+		if t.policies.find(name).HasHistory() {
+			t.restores.add(name, now)
+		}
+	}
+}
+
 // restores hands out the right to look into the Log for what the Relay lost.
 type restores struct {
 	tell func(name string, m *restored) (there bool, err error)

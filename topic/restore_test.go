@@ -62,6 +62,27 @@ func TestRestored(t *testing.T) {
 	}
 }
 
+// Somebody who knows that the Log lost something has all topics look.
+func TestRecheck(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := &remote{Log: memory(t), delay: time.Millisecond}
+		w := newWires()
+		b := start(t, topic.Config{Log: log, Node: "b", Relay: &wire{"b", w}})
+		r := subscribe(t, b, "chat", nil)
+		publish(t, b, "chat", "1")
+		time.Sleep(time.Second)
+		if err := log.Clear(t.Context(), "chat"); err != nil {
+			t.Fatal(err)
+		}
+		b.Recheck()
+		time.Sleep(time.Second)
+		if r.heard() != "joined@0 1 T(1,1)" {
+			t.Errorf("heard %s", r.heard())
+		}
+	})
+}
+
 // After an interruption a node looks after all its topics, a bounded number at
 // once.
 func TestRestoredManyTopics(t *testing.T) {
