@@ -1,0 +1,114 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/troupe-rt/troupe/actors/breaker"
+)
+
+// A call is what metrics and errors name a call.
+type call uint8
+
+const (
+	callAppend call = iota
+	callRead
+	callClear
+	callRenew
+)
+
+var callNames = [...]string{"append", "read", "clear", "renew"}
+
+func (c call) String() string { return callNames[c] }
+
+type outcome uint8
+
+const (
+	outcomeOK outcome = iota
+	outcomeError
+	outcomeTimeout
+	outcomeCanceled
+	outcomeOpen
+)
+
+var outcomeNames = [...]string{"ok", "error", "timeout", "canceled", "open"}
+
+const backend = "redis"
+
+type metrics struct {
+	calls   [len(callNames)][len(outcomeNames)]prometheus.Counter
+	seconds [len(callNames)]prometheus.Observer
+	batch   prometheus.Observer
+	corrupt prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	calls := shared(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "troupe_store_calls_total",
+		Help: "Calls of a store, by outcome.",
+	}, []string{"backend", "call", "outcome"}))
+	seconds := shared(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "troupe_store_call_seconds",
+		Help:    "How long calls of a store took, refused ones left out.",
+		Buckets: prometheus.ExponentialBuckets(50e-6, 2.5, 13), // to 3 s
+	}, []string{"backend", "call"}))
+	batch := shared(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "troupe_store_batch_size",
+		Help:    "Events per append.",
+		Buckets: prometheus.ExponentialBuckets(1, 2, 11),
+	}, []string{"backend"}))
+	corrupt := shared(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "troupe_store_corrupt_total",
+		Help: "Stored chunks of events that a read could not understand and skipped.",
+	}, []string{"backend"}))
+	m := &metrics{batch: batch.WithLabelValues(backend), corrupt: corrupt.WithLabelValues(backend)}
+	for c, name := range callNames {
+		m.seconds[c] = seconds.WithLabelValues(backend, name)
+		for o, outcome := range outcomeNames {
+			m.calls[c][o] = calls.WithLabelValues(backend, name, outcome)
+		}
+	}
+	return m
+}
+
+func (m *metrics) called(c call, took time.Duration, err error) {
+	o := outcomeOf(err)
+	m.calls[c][o].Inc()
+	if o != outcomeOpen {
+		m.seconds[c].Observe(took.Seconds())
+	}
+}
+
+func outcomeOf(err error) outcome {
+	switch {
+	case err == nil:
+		return outcomeOK
+	case errors.Is(err, breaker.ErrOpen):
+		return outcomeOpen
+	case errors.Is(err, context.DeadlineExceeded):
+		return outcomeTimeout
+	case errors.Is(err, context.Canceled):
+		return outcomeCanceled
+	}
+	return outcomeError
+}
+
+// shared registers c, or returns what another store has registered.
+func shared[C prometheus.Collector](reg prometheus.Registerer, c C) C {
+	if reg == nil {
+		return c
+	}
+	err := reg.Register(c)
+	if before, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+		if have, ok := before.ExistingCollector.(C); ok {
+			return have
+		}
+	}
+	if err != nil {
+		panic(err) // two different metrics of one name
+	}
+	return c
+}
