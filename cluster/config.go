@@ -11,6 +11,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/troupe-rt/troupe/cluster/lease"
+	"github.com/troupe-rt/troupe/persistence/redisconn"
 	"github.com/troupe-rt/troupe/topic"
 )
 
@@ -34,8 +36,31 @@ type Config struct {
 	// Defaults to topic.Policy's defaults for every topic.
 	Topics []topic.Policy
 
+	// Redis is the URL of the Redis that the nodes of a cluster share: redis://
+	// or rediss://, with addr= for the further nodes of a Redis Cluster or
+	// master_name= for Sentinel. Start fails when it does not answer.
+	//
+	// Defaults to none: the node is alone and keeps all in memory.
+	Redis string
+
+	// Prefix begins the names of all keys and channels in Redis. Nodes with the
+	// same Redis and the same prefix are one cluster.
+	//
+	// Defaults to "troupe:".
+	Prefix string
+
+	// Replicas is how many replicas of Redis must have a publish before it is
+	// acknowledged.
+	//
+	// Defaults to 0: Redis itself is enough.
+	Replicas int
+
+	// Address is what the other nodes are told of where this one is. It is for
+	// people to read.
+	Address string
+
 	// Memory is how many bytes the history of all topics may take. What goes
-	// beyond it pushes out the oldest.
+	// beyond it pushes out the oldest. It is without effect with Redis.
 	//
 	// Defaults to 256 MiB.
 	Memory int64
@@ -62,6 +87,9 @@ func (e *ConfigError) Error() string { return e.Field + ": " + e.Rule }
 func (c Config) withDefaults() Config {
 	if c.ID == "" {
 		c.ID = strings.ToLower(rand.Text()[:8])
+	}
+	if c.Prefix == "" {
+		c.Prefix = redisconn.DefaultPrefix
 	}
 	if c.Memory == 0 {
 		c.Memory = DefaultMemory
@@ -90,6 +118,11 @@ func (c Config) validate() error {
 	if !nodeID.MatchString(c.ID) {
 		add("id", "%.80q must be 1 to 64 letters, digits, dots, dashes and underscores", c.ID)
 	}
+	if c.Redis != "" {
+		c.checkRedis(add)
+	} else if c.Replicas != 0 {
+		add("replicas", "%d needs redis", c.Replicas)
+	}
 	if c.Memory < 0 {
 		add("memory", "%d is negative", c.Memory)
 	}
@@ -103,4 +136,19 @@ func (c Config) validate() error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+func (c Config) checkRedis(add func(field, format string, args ...any)) {
+	if err := redisconn.CheckURL(c.Redis); err != nil {
+		add("redis", "%s", strings.TrimPrefix(err.Error(), "redis: "))
+	}
+	if err := redisconn.CheckPrefix(c.Prefix); err != nil {
+		add("prefix", "%s", strings.TrimPrefix(err.Error(), "prefix: "))
+	}
+	if c.Replicas < 0 {
+		add("replicas", "%d is negative", c.Replicas)
+	}
+	if err := (lease.Member{ID: c.ID, Incarnation: "x", Address: c.Address}).Validate(); err != nil {
+		add("address", "%s", err)
+	}
 }

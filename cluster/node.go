@@ -2,13 +2,16 @@ package cluster
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/troupe-rt/troupe/actors"
+	"github.com/troupe-rt/troupe/cluster/lease"
 	"github.com/troupe-rt/troupe/persistence/memstore"
 	"github.com/troupe-rt/troupe/topic"
 )
@@ -18,10 +21,13 @@ import (
 type Node struct {
 	// Static after Start.
 	id           string
+	started      time.Time
 	logger       *slog.Logger
 	metrics      *metrics
 	system       *actors.System
 	topics       *topic.Topics
+	health       *health
+	redis        *redisSide // nil: all in memory
 	drainTimeout time.Duration
 	unwatch      func() bool // lets go of the context given to Start
 
@@ -45,35 +51,65 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		id:           cfg.ID,
+		started:      time.Now(),
 		logger:       cfg.Logger.With("node", cfg.ID),
+		health:       newHealth(),
 		drainTimeout: cfg.DrainTimeout,
 		stopped:      make(chan struct{}),
 	}
-	if err := exclusively(func() error { return n.wire(cfg) }); err != nil {
-		if n.system != nil {
-			err = errors.Join(err, n.system.Close(ctx))
-		}
-		return nil, fmt.Errorf("cluster: start: %w", err)
+	if err := exclusively(func() error { return n.wire(ctx, cfg) }); err != nil {
+		return nil, fmt.Errorf("cluster: start: %w", errors.Join(err, n.unwire(ctx)))
 	}
 	n.unwatch = context.AfterFunc(ctx, n.abandoned)
 	n.logger.Info("node started")
 	return n, nil
 }
 
-// wire builds the floors from below. What it started when it fails is Start's
+// wire builds the floors from below. What it started when it fails is unwire's
 // to stop.
-func (n *Node) wire(cfg Config) (err error) {
+func (n *Node) wire(ctx context.Context, cfg Config) (err error) {
 	n.metrics = newMetrics(cfg.Registerer)
 	n.system = actors.NewSystem(actors.Config{Logger: n.logger, Registerer: cfg.Registerer})
-	n.topics, err = topic.Start(topic.Config{
+	topics := topic.Config{
 		Node:       n.id,
 		System:     n.system,
-		Log:        memstore.New(memstore.Config{MaxBytes: cfg.Memory, Registerer: cfg.Registerer}),
 		Policies:   cfg.Topics,
 		Logger:     n.logger,
 		Registerer: cfg.Registerer,
-	})
-	return err
+	}
+	if cfg.Redis == "" {
+		topics.Log = memstore.New(memstore.Config{MaxBytes: cfg.Memory, Registerer: cfg.Registerer})
+		n.topics, err = topic.Start(topics)
+		return err
+	}
+	// Frames carry a name that no other process has: two nodes that were given
+	// one ID by mistake would take each other's frames for their own.
+	topics.Node = n.id + "/" + rand.Text()[:8]
+	if n.redis, err = n.openRedis(ctx, cfg, topics.Node); err != nil {
+		return err
+	}
+	topics.Log, topics.Relay = n.redis.store, n.redis.bus
+	if n.topics, err = topic.Start(topics); err != nil {
+		return err
+	}
+	return n.join(ctx, cfg)
+}
+
+// unwire stops what wire had started when it failed.
+func (n *Node) unwire(ctx context.Context) error {
+	ctx, cancel := atLeast(ctx, grace)
+	defer cancel()
+	var errs []error
+	if n.topics != nil {
+		errs = append(errs, n.topics.Close(ctx))
+	}
+	if n.redis != nil {
+		errs = append(errs, n.redis.leave(ctx), n.redis.close(ctx))
+	}
+	if n.system != nil {
+		errs = append(errs, n.system.Close(ctx))
+	}
+	return errors.Join(errs...)
 }
 
 // ID names the node.
@@ -86,8 +122,34 @@ func (n *Node) Topics() *topic.Topics { return n.topics }
 // after the topics.
 func (n *Node) System() *actors.System { return n.system }
 
+// Members are the nodes of the cluster as they were when this one last renewed
+// its lease, sorted by ID; this one is among them. A node that keeps all in memory
+// is alone and has no lease.
+func (n *Node) Members() []lease.Lease {
+	if n.redis == nil || n.redis.agent == nil {
+		return []lease.Lease{{Member: lease.Member{ID: n.id, Started: n.started, Version: version()}, State: lease.Alive}}
+	}
+	return n.redis.agent.Members()
+}
+
+// Self is this node as it stands among Members.
+func (n *Node) Self() lease.Member {
+	if n.redis == nil || n.redis.agent == nil {
+		return n.Members()[0].Member
+	}
+	return n.redis.agent.Self()
+}
+
 // Done is closed when the node is down, whoever stopped it.
 func (n *Node) Done() <-chan struct{} { return n.stopped }
+
+// version is what the build knows of the program.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return ""
+}
 
 // abandoned runs when the context given to Start has ended.
 func (n *Node) abandoned() {

@@ -77,7 +77,14 @@ func (n *Node) stop(ctx context.Context) {
 	}
 	floors, cancel := atLeast(ctx, grace)
 	defer cancel()
-	errs = append(errs, step(floors, "topics", n.topics.Close), step(floors, "actors", n.system.Close))
+	if n.redis != nil {
+		errs = append(errs, step(floors, "lease", n.redis.leave))
+	}
+	errs = append(errs, step(floors, "topics", n.topics.Close))
+	if n.redis != nil {
+		errs = append(errs, step(floors, "redis", n.redis.close))
+	}
+	errs = append(errs, step(floors, "actors", n.system.Close))
 	if err := errors.Join(errs...); err != nil {
 		n.err = fmt.Errorf("cluster: drain: %w", err)
 	}

@@ -70,8 +70,8 @@ func TestRecheck(t *testing.T) {
 		w := newWires()
 		b := start(t, topic.Config{Log: log, Node: "b", Relay: &wire{"b", w}})
 		r := subscribe(t, b, "chat", nil)
-		publish(t, b, "chat", "1")
 		time.Sleep(time.Second)
+		publish(t, b, "chat", "1")
 		if err := log.Clear(t.Context(), "chat"); err != nil {
 			t.Fatal(err)
 		}

@@ -1,38 +1,31 @@
 package redisconn
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/troupe-rt/troupe/actors/breaker"
 )
 
-// DefaultTimeout bounds one command.
-const DefaultTimeout = 2 * time.Second
+// What Do fails with beside the server's answers, errors of the connection, those
+// of ctx, and breaker.ErrOpen.
+var (
+	// ErrOverloaded: so many commands wait that another one would not be served in time.
+	ErrOverloaded = errors.New("redisconn: too many commands wait")
 
-// Config of a Conn. URL is required.
-type Config struct {
-	URL    string // redis://, rediss://, with addr= for a Cluster or master_name= for Sentinel
-	Prefix string // defaults to DefaultPrefix
+	// ErrClosed: the Conn is closed, or was closed before the answer came.
+	ErrClosed = errors.New("redisconn: closed")
 
-	// Timeout bounds each command and each attempt to connect.
-	//
-	// Defaults to DefaultTimeout.
-	Timeout time.Duration
-
-	// Breaker is asked before each command and told after it. nil: none.
-	Breaker *breaker.Breaker
-
-	Logger     *slog.Logger          // defaults to discarding
-	Registerer prometheus.Registerer // nil counts without exposing
-}
+	// ErrTimeout: no answer within Config.Timeout. It wraps context.DeadlineExceeded.
+	ErrTimeout = fmt.Errorf("redisconn: no answer in time: %w", context.DeadlineExceeded)
+)
 
 // A Conn is a node's connection to Redis. Its methods are safe for concurrent use.
 type Conn struct {
@@ -41,24 +34,30 @@ type Conn struct {
 	names   Names
 	timeout time.Duration
 	breaker *breaker.Breaker
+	logger  *slog.Logger
+	metrics *metrics
+
+	lanes  *lanes
+	closed atomic.Bool
+	close  func() error // once
 }
 
-// Open connects and learns what is there. Its errors never show a password.
-func Open(ctx context.Context, cfg Config) (*Conn, error) {
-	o, err := redis.ParseURL(cfg.URL)
-	if err != nil {
-		return nil, errors.New("redisconn: bad URL")
-	}
-	c := &Conn{client: redis.NewClient(o), names: NamesFor(cmp.Or(cfg.Prefix, DefaultPrefix)),
-		timeout: cmp.Or(cfg.Timeout, DefaultTimeout), breaker: cfg.Breaker}
-	if err := c.client.Ping(ctx).Err(); err != nil {
-		return nil, errors.Join(fmt.Errorf("redisconn: connect: %w", err), c.client.Close())
-	}
-	return c, nil
+func start(cfg Config, client redis.UniversalClient, cluster bool, m *metrics) *Conn {
+	c := &Conn{client: client, cluster: cluster, names: NamesFor(cfg.Prefix), timeout: cfg.Timeout,
+		breaker: cfg.Breaker, logger: cfg.Logger, metrics: m}
+	c.lanes = newLanes(client, func() *lane { return newLane(cfg.Lanes, cfg.MaxQueued, c.send) })
+	c.close = sync.OnceValue(func() error {
+		c.closed.Store(true)
+		c.lanes.close()
+		err := client.Close() // ends the pipelines under way
+		c.lanes.each((*lane).wait)
+		return err
+	})
+	return c
 }
 
-// Close ends everything. Commands under way fail.
-func (c *Conn) Close() error { return c.client.Close() }
+// Close ends everything and returns when it has ended. Commands under way fail.
+func (c *Conn) Close() error { return c.close() }
 
 // Cluster reports whether the server is a Redis Cluster, where publishing and
 // subscribing go by the slot of the channel.
@@ -70,47 +69,117 @@ func (c *Conn) Names() Names { return c.names }
 // Breaker is the one given to Open, perhaps nil.
 func (c *Conn) Breaker() *breaker.Breaker { return c.breaker }
 
+// Timeout is what bounds each command.
+func (c *Conn) Timeout() time.Duration { return c.timeout }
+
 // Client is the client itself, for subscriptions and administration. What is sent
-// through it passes no breaker and shares no pipeline.
+// through it passes no breaker and shares no pipeline; it has the same deadlines, and
+// is not repeated. A Cluster repeats it where the connection failed.
 func (c *Conn) Client() redis.UniversalClient { return c.client }
 
 // Do sends a command, in one pipeline with those of other callers, and waits for
-// its answer. The error is the command's, ctx's, or one that wraps
-// breaker.ErrOpen; a nil reply is redis.Nil.
+// its answer, until ctx ends or Config.Timeout has passed. It runs at most once: an
+// error that is not the server's means that it is unknown whether it ran. A
+// command must not block in Redis, nor, to a Cluster, concern several nodes.
+//
+// The error is the command's, where a nil reply is redis.Nil; or ctx's; or
+// ErrTimeout, ErrOverloaded, ErrClosed, or one that wraps breaker.ErrOpen. After
+// ctx's and ErrTimeout the command may still be answered: it must not be
+// touched any more.
 func (c *Conn) Do(ctx context.Context, cmd redis.Cmder) error {
-	call := func(ctx context.Context) error { return c.client.Process(ctx, cmd) }
-	if c.breaker == nil {
-		ctx, cancel := context.WithTimeout(ctx, c.timeout)
-		defer cancel()
-		return call(ctx)
-	}
-	return c.breaker.Do(ctx, c.timeout, call)
+	err := c.do(ctx, cmd)
+	c.metrics.count(err)
+	return err
 }
 
-// Run runs a script by its hash, with its text where the server does not know it.
-// All keys must be in one slot.
-func (c *Conn) Run(ctx context.Context, s *redis.Script, keys []string, args ...any) (any, error) {
-	all := append(make([]any, 0, 3+len(keys)+len(args)), "evalsha", s.Hash(), len(keys))
-	for _, k := range keys {
-		all = append(all, k)
+func (c *Conn) do(ctx context.Context, cmd redis.Cmder) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	cmd := redis.NewCmd(ctx, append(all, args...)...)
-	if len(keys) > 0 {
-		cmd.SetFirstKeyPos(3)
+	one := calls.Get().(*call)
+	one.cmd, one.size, one.err = once{cmd}, sizeOf(cmd.Args()), nil
+	c.metrics.queued.Inc()
+	defer c.metrics.queued.Dec()
+	if err := c.lanes.of(ctx, cmd).add(one); err != nil {
+		return err
 	}
-	err := c.Do(ctx, cmd)
-	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		cmd = s.Eval(ctx, c.client, keys, args...)
-		err = cmd.Err()
+	timer := timers.Get().(*time.Timer)
+	timer.Reset(c.timeout)
+	defer func() { timer.Stop(); timers.Put(timer) }()
+	select {
+	case <-one.done:
+		err := one.err
+		one.cmd = nil
+		calls.Put(one)
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return ErrTimeout
 	}
-	if err != nil {
-		return nil, err
-	}
-	return cmd.Val(), nil
 }
 
-// Answered reports whether an error is an answer: the server is well, and said
-// no. It is meant for breaker.Options.
-func Answered(err error) bool {
-	return errors.Is(err, redis.Nil)
+var timers = sync.Pool{New: func() any {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
+}}
+
+// once keeps go-redis from sending a command again whose answer was lost.
+type once struct{ redis.Cmder }
+
+// NoRetry is what go-redis asks.
+func (once) NoRetry() bool { return true }
+
+// send is what a lane does with a batch.
+func (c *Conn) send(batch []*call) {
+	began := time.Now()
+	err := c.guarded(context.Background(), func(ctx context.Context) error {
+		err := c.pipeline(ctx, batch)
+		c.metrics.pipeline(len(batch), time.Since(began))
+		return err
+	})
+	refused := errors.Is(err, breaker.ErrOpen)
+	for _, one := range batch {
+		switch own := one.cmd.Err(); {
+		case refused:
+			one.answer(err)
+		case own != nil && c.closed.Load() && !Answered(own):
+			one.answer(ErrClosed)
+		default:
+			one.answer(own)
+		}
+	}
+}
+
+// guarded asks the breaker and bounds the time.
+func (c *Conn) guarded(ctx context.Context, f func(context.Context) error) error {
+	if c.breaker != nil {
+		return c.breaker.Do(ctx, c.timeout, f)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	return f(ctx)
+}
+
+// pipeline sends the batch and returns what it says of the server's health.
+func (c *Conn) pipeline(ctx context.Context, batch []*call) error {
+	if len(batch) == 1 && !c.cluster {
+		_ = c.client.Process(ctx, batch[0].cmd)
+	} else {
+		p := c.client.Pipeline()
+		for _, one := range batch {
+			_ = p.Process(ctx, one.cmd)
+		}
+		_, _ = p.Exec(ctx) // the errors are the commands'
+	}
+	for _, one := range batch {
+		if err := one.cmd.Err(); err != nil && !Answered(err) {
+			if c.closed.Load() {
+				return context.Canceled
+			}
+			return err
+		}
+	}
+	return nil
 }
