@@ -9,9 +9,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/troupe-rt/troupe/bench/proc"
+	"github.com/troupe-rt/troupe/bench/redisd"
 	"github.com/troupe-rt/troupe/bench/report"
 	"github.com/troupe-rt/troupe/bench/suite"
 )
@@ -40,6 +42,12 @@ func measure(ctx context.Context, s settings, stdout, stderr io.Writer) (failed 
 	if err != nil {
 		return false, err
 	}
+	if s.options.Redis, err = startRedis(ctx, s.scenarios, dir); err != nil {
+		return false, err
+	}
+	if s.options.Redis != nil {
+		defer s.options.Redis.Stop()
+	}
 	result := describe(ctx, s, root)
 	u := suite.Suite{
 		Scenarios: s.scenarios, Targets: targets, Options: s.options, Rounds: s.rounds, Repeats: s.repeats,
@@ -52,6 +60,14 @@ func measure(ctx context.Context, s settings, stdout, stderr io.Writer) (failed 
 		return false, err
 	}
 	return result.Failed(), stopped
+}
+
+// startRedis starts a Redis if a scenario needs one. It keeps nothing on disk.
+func startRedis(ctx context.Context, scenarios []suite.Scenario, dir string) (*redisd.Server, error) {
+	if !slices.ContainsFunc(scenarios, suite.Scenario.OverRedis) {
+		return nil, nil
+	}
+	return redisd.Start(ctx, dir)
 }
 
 // describe says on what, from what and how the figures were made.

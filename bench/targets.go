@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/troupe-rt/troupe/bench/child"
+	"github.com/troupe-rt/troupe/bench/inproc"
 	"github.com/troupe-rt/troupe/bench/proc"
 	"github.com/troupe-rt/troupe/bench/report"
 	"github.com/troupe-rt/troupe/bench/suite"
@@ -112,12 +113,15 @@ func (b *builder) node(ctx context.Context) (suite.Target, error) {
 		t.Profiled = "TROUPE_BENCH_PROFILE"
 	}
 	binary, err := b.compile(ctx, b.root, "./cmd/node", "node", flags...)
-	t.Command = func(listen string) (proc.Command, error) {
-		return proc.Command{Path: binary, Args: []string{
+	run := func(listen string, more ...string) (proc.Command, error) {
+		return proc.Command{Path: binary, Args: append([]string{
 			"--config", config, "--listen", listen, "--log-level", "warn",
 			"--gateway-frames-per-second=-1", "--gateway-connections=-1",
-		}}, nil
+		}, more...)}, nil
 	}
+	t.Command = func(listen string) (proc.Command, error) { return run(listen) }
+	t.Node = func(listen, redis string) (proc.Command, error) { return run(listen, "--redis", "redis://"+redis) }
+	t.Program = child.InProcess
 	return t, err
 }
 
@@ -145,12 +149,23 @@ func (b *builder) centrifugeTuned(ctx context.Context) (suite.Target, error) {
 
 func (b *builder) peer(ctx context.Context, flags ...string) (suite.Target, error) {
 	binary, err := b.compile(ctx, filepath.Join(b.root, "bench", "peers"), "./centrifuge", "centrifuge")
-	return suite.Target{
+	run := func(args ...string) (proc.Command, error) {
+		return proc.Command{Path: binary, Args: append(args, flags...)}, nil
+	}
+	t := suite.Target{
 		Protocol: wire.Centrifuge{}, Health: "/healthz", Metrics: "/metrics",
-		Command: func(listen string) (proc.Command, error) {
-			return proc.Command{Path: binary, Args: append([]string{"--listen", listen}, flags...)}, nil
+		Command: func(listen string) (proc.Command, error) { return run("--listen", listen) },
+		Node: func(listen, redis string) (proc.Command, error) {
+			return run("--listen", listen, "--redis", redis)
 		},
-	}, err
+	}
+	if len(flags) == 0 { // what the flags tune is connections, which programs have not
+		t.Program = func(task inproc.Task) (proc.Command, error) {
+			text, err := json.Marshal(task)
+			return proc.Command{Path: binary, Args: []string{"--task", string(text)}}, err
+		}
+	}
+	return t, err
 }
 
 func (b *builder) floor(context.Context) (suite.Target, error) {

@@ -22,6 +22,11 @@ type Task struct {
 	Count   int    `json:"count"`   // how many topics, or publishes
 	History bool   `json:"history"`
 	Payload int    `json:"payload"` // bytes
+
+	// Programs over Redis run for a time, with a window of publishes in flight.
+	Window int    `json:"window,omitempty"`
+	Millis int    `json:"millis,omitempty"` // of the measured part
+	Redis  string `json:"redis,omitempty"`  // host:port
 }
 
 // Run does the task and returns its figures.

@@ -38,6 +38,9 @@ func (s Scenario) markdown(b *strings.Builder) {
 	if rows := s.rows(); len(rows) > 1 {
 		writeTable(b, rows)
 	}
+	if s.Note != "" {
+		fmt.Fprintf(b, "\n%s\n", s.Note)
+	}
 	for _, t := range s.Targets {
 		if t.Error != "" {
 			fmt.Fprintf(b, "\n%s FAILED: %s\n", t.Name, t.Error)

@@ -34,6 +34,12 @@ const (
 	PostAllocs = "allocs_per_post"
 	AckAllocs  = "allocs_per_acked"
 
+	Events        = "events" // in all, not shown
+	EventsPerS    = "events_per_s"
+	CPUPerEvent   = "cpu_us_per_event"
+	RedisPerEvent = "redis_us_per_event"
+	RedisPerConn  = "redis_us_per_connection"
+
 	Others = "others_share"
 )
 
@@ -47,8 +53,11 @@ type Metric struct {
 
 // Catalog has all metrics, in the order in which they are shown.
 var Catalog = []Metric{
+	{EventsPerS, "events per second", 0, true},
+	{CPUPerEvent, "program CPU, us per event", 3, true},
 	{CPUPerDelivery, "server CPU, us per delivery", 3, true},
 	{DeliveriesPerSec, "deliveries per second", 0, true},
+	{RedisPerEvent, "Redis CPU, us per event", 3, true},
 	{P50, "latency p50, ms", 2, true},
 	{P99, "latency p99, ms", 2, true},
 	{AllocsPerDelivery, "allocations per delivery", 3, true},
@@ -59,6 +68,7 @@ var Catalog = []Metric{
 	{Seconds, "seconds until all are in", 3, true},
 	{ConnsPerSec, "connections per second", 0, true},
 	{CPUPerConn, "server CPU, us per connection", 0, true},
+	{RedisPerConn, "Redis CPU, us per connection", 0, true},
 	{TopicHeap, "heap, bytes per idle topic", 0, false},
 	{TopicRSS, "resident memory, bytes per idle topic", 0, false},
 	{HeapBefore, "heap before, MiB", 1, false},

@@ -26,6 +26,7 @@ type Scenario struct {
 	Question string   `json:"question"`
 	Skipped  string   `json:"skipped,omitempty"` // why it did not run
 	Targets  []Target `json:"targets,omitempty"`
+	Note     string   `json:"note,omitempty"` // figures from elsewhere, and where
 }
 
 // A Target is one server's rounds in one scenario.

@@ -12,7 +12,8 @@ import (
 // A reading is everything that is counted, at one moment.
 type reading struct {
 	at        time.Time
-	server    time.Duration // CPU
+	server    time.Duration // CPU, of all nodes
+	redis     time.Duration
 	self      time.Duration
 	busy      time.Duration // of all cores, by anyone
 	rss       int64
@@ -27,14 +28,17 @@ func (x *session) read(ctx context.Context, last bool) (r reading, err error) {
 	if !last {
 		r.metrics = x.scrape(ctx)
 	}
-	pid := x.server.PID()
-	if r.server, err = proc.CPU(pid); err != nil {
-		return r, err
+	for _, n := range x.nodes {
+		if err := r.add(n.process.PID()); err != nil {
+			return r, err
+		}
+	}
+	if x.scenario.OverRedis() {
+		if r.redis, err = x.options.Redis.CPU(ctx); err != nil {
+			return r, err
+		}
 	}
 	if r.busy, err = proc.Busy(); err != nil {
-		return r, err
-	}
-	if r.rss, err = proc.RSS(pid); err != nil {
 		return r, err
 	}
 	r.self, r.at = proc.SelfCPU(), time.Now()
@@ -45,22 +49,43 @@ func (x *session) read(ctx context.Context, last bool) (r reading, err error) {
 	return r, nil
 }
 
-// scrape returns nil for a server without metrics: they are an extra.
+// add adds what a process has used.
+func (r *reading) add(pid int) error {
+	cpu, err := proc.CPU(pid)
+	if err != nil {
+		return err
+	}
+	rss, err := proc.RSS(pid)
+	if err != nil {
+		return err
+	}
+	r.server, r.rss = r.server+cpu, r.rss+rss
+	return nil
+}
+
+// scrape sums over all nodes. It returns nil for a server without metrics: they
+// are an extra.
 func (x *session) scrape(ctx context.Context) map[string]float64 {
 	if x.target.Metrics == "" {
 		return nil
 	}
-	values, err := proc.Scrape(ctx, x.url(x.target.Metrics))
-	if err != nil {
-		return nil
+	sum := make(map[string]float64)
+	for _, n := range x.nodes {
+		values, err := proc.Scrape(ctx, n.url(x.target.Metrics))
+		if err != nil {
+			return nil
+		}
+		for name, v := range values {
+			sum[name] += v
+		}
 	}
-	return values
+	return sum
 }
 
-// others is the share of all cores that went to neither server nor client.
+// others is the share of all cores that went to neither server, Redis nor client.
 func (r reading) others(since reading) float64 {
 	all := r.at.Sub(since.at) * time.Duration(proc.Cores())
-	rest := (r.busy - since.busy) - (r.server - since.server) - (r.self - since.self)
+	rest := (r.busy - since.busy) - (r.server - since.server) - (r.redis - since.redis) - (r.self - since.self)
 	return max(0, rest.Seconds()/all.Seconds())
 }
 

@@ -69,12 +69,16 @@ func connectStorm(ctx context.Context, x *session) (Sample, error) {
 
 func (x *session) connectMetrics(before, after reading) map[string]float64 {
 	n, seconds := float64(x.scenario.Connections()), after.at.Sub(before.at).Seconds()
-	return map[string]float64{
+	m := map[string]float64{
 		report.Seconds:     seconds,
 		report.ConnsPerSec: n / seconds,
 		report.CPUPerConn:  (after.server - before.server).Seconds() * 1e6 / n,
 		report.Others:      after.others(before),
 	}
+	if x.scenario.OverRedis() {
+		m[report.RedisPerConn] = (after.redis - before.redis).Seconds() * 1e6 / n
+	}
+	return m
 }
 
 // proveAlive publishes once to every topic: every receiver must get it.

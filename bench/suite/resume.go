@@ -54,7 +54,7 @@ func (x *session) makeHistory(ctx context.Context) ([]wire.Position, error) {
 		return nil, err
 	}
 	positions := make([]wire.Position, x.scenario.Topics)
-	err := x.connect(ctx, len(positions), func(i int) load.Handler {
+	err := x.connect(ctx, x.far(), len(positions), func(i int) load.Handler {
 		return &probe{field: x.field, topic: x.writers.topics[i], position: &positions[i]}
 	})
 	if err != nil {

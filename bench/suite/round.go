@@ -26,7 +26,7 @@ var kinds = map[Kind]func(context.Context, *session) (Sample, error){
 // a run that loses, doubles or swaps anything has no figures worth having.
 func Round(ctx context.Context, t Target, s Scenario, o Options) (Sample, error) {
 	if s.Kind == InProcess {
-		return inProcess(ctx, s, o)
+		return inProcess(ctx, t, s, o)
 	}
 	const ownFiles = 60 // what client and server need besides connections
 	if need := s.Connections() + maxPublishers + ownFiles; need > o.Files {
@@ -51,10 +51,12 @@ func faultError(t Target, f check.Faults) error {
 	return fmt.Errorf("%s: %d lost, %d duplicated, %d reordered", t.Name, f.Lost, f.Duplicated, f.Reordered)
 }
 
-// excuse is what the server printed, which is nothing if it is content.
-func (x *session) excuse() string {
-	if said := x.server.Output(); said != "" {
-		return "\nthe server printed last:\n" + said
+// excuse is what the servers printed, which is nothing if they are content.
+func (x *session) excuse() (all string) {
+	for _, n := range x.nodes {
+		if said := n.process.Output(); said != "" {
+			all += "\nthe server printed last:\n" + said
+		}
 	}
-	return ""
+	return all
 }

@@ -1,6 +1,12 @@
+//go:build linux
+
 package suite
 
-import "time"
+import (
+	"time"
+
+	"github.com/troupe-rt/troupe/bench/redisd"
+)
 
 // A Kind is what is done and what is measured.
 type Kind uint8
@@ -23,79 +29,29 @@ type Scenario struct {
 
 	Topics    int
 	Receivers int // per topic
-	Window    int // publishes in flight, FlatOut only
+	Window    int // publishes in flight, FlatOut, and programs over Redis
 	Rate      int // publishes per second, Paced only
+	Nodes     int // 0: one, all in memory; otherwise they share a Redis, publishers are on the first, receivers on the last
 	Missed    int // events to catch up on, ResumeStorm only
 	History   bool
 	Program   string // InProcess only
-	Count     int    // InProcess only: how many topics or publishes
+	Count     int    // InProcess only: how many topics or publishes; 0: for Duration, over Redis
+	Note      string // figures from elsewhere, and where
 }
+
+// OverRedis reports whether the scenario needs a Redis.
+func (s Scenario) OverRedis() bool { return s.Nodes > 0 || s.Kind == InProcess && s.Count == 0 }
 
 // Connections is how many clients the scenario needs, without publishers.
 func (s Scenario) Connections() int { return s.Topics * s.Receivers }
 
 // Options are what holds for all scenarios of a run.
 type Options struct {
-	Duration time.Duration // of the measured part of FlatOut and Paced
-	Settle   time.Duration // how long Idle waits before it measures
-	Payload  int           // bytes of the data of an event
-	Files    int           // limit of open files of each process
-	Within   time.Duration // everything arrives after the last publish, or counts as lost
-	Profile  string        // folder for CPU profiles of our server, "" for none
-}
-
-// Full are the scenarios of a complete run.
-func Full() []Scenario {
-	return []Scenario{
-		{Name: "fanout-1x1000-w1", Question: "What does one delivery cost when nothing can be batched?",
-			Kind: FlatOut, Topics: 1, Receivers: 1000, Window: 1},
-		{Name: "fanout-1x1000-w16", Question: "What does a delivery cost under light concurrency?",
-			Kind: FlatOut, Topics: 1, Receivers: 1000, Window: 16},
-		{Name: "fanout-1x1000-w256", Question: "How many deliveries per second can one room have?",
-			Kind: FlatOut, Topics: 1, Receivers: 1000, Window: 256},
-		{Name: "fanout-1x10000-w16", Question: "Does a very large room cost more per delivery?",
-			Kind: FlatOut, Topics: 1, Receivers: 10_000, Window: 16},
-		{Name: "fanout-1000x10-flat", Question: "What do many small rooms cost?",
-			Kind: FlatOut, Topics: 1000, Receivers: 10, Window: 256},
-		{Name: "fanout-1000x10-paced", Question: "How late are events at a load that is met easily?",
-			Kind: Paced, Topics: 1000, Receivers: 10, Rate: 5000},
-		{Name: "idle-10000", Question: "How much memory does a subscribed connection hold?",
-			Kind: Idle, Topics: 1000, Receivers: 10},
-		{Name: "idle-19900", Question: "Does it hold more when there are twice as many?",
-			Kind: Idle, Topics: 1990, Receivers: 10},
-		{Name: "connect-10000", Question: "How fast do clients come in after a restart?",
-			Kind: ConnectStorm, Topics: 1000, Receivers: 10},
-		{Name: "resume-1x10000", Question: "How fast does one room catch up after a restart?",
-			Kind: ResumeStorm, Topics: 1, Receivers: 10_000, Missed: 50, History: true},
-		{Name: "resume-1000x10", Question: "How fast do a thousand rooms catch up after a restart?",
-			Kind: ResumeStorm, Topics: 1000, Receivers: 10, Missed: 50, History: true},
-		{Name: "topics-1000000", Question: "What does an idle topic hold, and is it given back?",
-			Kind: InProcess, Program: "topics", Count: 1_000_000},
-		{Name: "publish-typed", Question: "What does a publish cost a Go program?",
-			Kind: InProcess, Program: "publish", Count: 2_000_000},
-		{Name: "publish-typed-kept", Question: "What does it cost when the topic keeps history in memory?",
-			Kind: InProcess, Program: "publish", Count: 2_000_000, History: true},
-	}
-}
-
-// Quick are the same kinds, so small that all of them take a few seconds.
-func Quick() []Scenario {
-	return []Scenario{
-		{Name: "quick-fanout-1x50-w16", Question: "Does fan-out to one room work?",
-			Kind: FlatOut, Topics: 1, Receivers: 50, Window: 16},
-		{Name: "quick-fanout-20x5-flat", Question: "Does fan-out to many rooms work?",
-			Kind: FlatOut, Topics: 20, Receivers: 5, Window: 32, History: true},
-		{Name: "quick-paced-20x5", Question: "Are events on time?",
-			Kind: Paced, Topics: 20, Receivers: 5, Rate: 500},
-		{Name: "quick-idle-100", Question: "Do connections stay?",
-			Kind: Idle, Topics: 10, Receivers: 10},
-		{Name: "quick-connect-100", Question: "Do connections come in?",
-			Kind: ConnectStorm, Topics: 10, Receivers: 10},
-		{Name: "quick-resume-10x10", Question: "Is everyone filled exactly once?",
-			Kind: ResumeStorm, Topics: 10, Receivers: 10, Missed: 50, History: true},
-		{Name: "quick-topics-1000", Question: "Are topics retired?",
-			Kind: InProcess, Program: "topics", Count: 1000},
-		{Name: "quick-publish-typed", Question: "Are publishes taken?",
-			Kind: InProcess, Program: "publish", Count: 5000},
-	}
+	Duration time.Duration  // of the measured part of FlatOut and Paced
+	Settle   time.Duration  // how long Idle waits before it measures
+	Payload  int            // bytes of the data of an event
+	Files    int            // limit of open files of each process
+	Within   time.Duration  // everything arrives after the last publish, or counts as lost
+	Redis    *redisd.Server // for scenarios OverRedis; emptied before each round
+	Profile  string         // folder for CPU profiles of our server, "" for none
 }

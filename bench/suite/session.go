@@ -22,36 +22,41 @@ const (
 	sources       = 8 // loopback addresses that clients come from: ports are 28,000 per address
 )
 
-// A session is one server, started for one round of one scenario, and the
-// clients connected to it.
+// A session is one server, or several nodes that share a Redis, started for one
+// round of one scenario, and the clients connected to it.
 type session struct {
 	target   Target
 	scenario Scenario
 	options  Options
-	server   *proc.Process
-	address  netip.AddrPort
+	nodes    []*node
 	profiler string // where the server serves pprof, "" without
 	loop     *load.Loop
 	field    *field
 	writers  *publishers
 }
 
-func open(ctx context.Context, t Target, s Scenario, o Options) (*session, error) {
-	address, err := proc.FreeAddress(ctx)
-	if err != nil {
-		return nil, err
-	}
-	x := &session{target: t, scenario: s, options: o, address: netip.MustParseAddrPort(address)}
+// A node is one server process.
+type node struct {
+	process *proc.Process
+	address netip.AddrPort
+}
+
+func (n *node) url(path string) string { return "http://" + n.address.String() + path }
+
+func open(ctx context.Context, t Target, s Scenario, o Options) (x *session, err error) {
+	x = &session{target: t, scenario: s, options: o}
 	if x.loop, err = load.NewLoop(); err != nil {
 		return nil, err
 	}
-	if err := x.start(ctx); err != nil {
-		x.loop.Close()
-		return nil, err
+	if s.OverRedis() {
+		err = o.Redis.Empty(ctx)
 	}
-	within, cancel := context.WithTimeout(ctx, readyWithin)
-	defer cancel()
-	if err := x.server.Ready(within, x.url(t.Health)); err != nil {
+	for range max(1, s.Nodes) {
+		if err == nil {
+			err = x.start(ctx)
+		}
+	}
+	if err != nil {
 		x.close()
 		return nil, err
 	}
@@ -59,22 +64,43 @@ func open(ctx context.Context, t Target, s Scenario, o Options) (*session, error
 	return x, nil
 }
 
+// start starts one more node and waits until it serves.
 func (x *session) start(ctx context.Context) error {
-	command, err := x.target.Command(x.address.String())
+	address, err := proc.FreeAddress(ctx)
 	if err != nil {
 		return err
 	}
-	if x.profiling() {
+	command, err := x.command(address)
+	if err != nil {
+		return err
+	}
+	if x.profiling() && x.profiler == "" {
 		if x.profiler, err = proc.FreeAddress(ctx); err != nil {
 			return err
 		}
 		command.Env = append(command.Env, x.target.Profiled+"="+x.profiler)
 	}
-	x.server, err = proc.Start(ctx, command)
-	return err
+	process, err := proc.Start(ctx, command)
+	if err != nil {
+		return err
+	}
+	n := &node{process, netip.MustParseAddrPort(address)}
+	x.nodes = append(x.nodes, n)
+	within, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	return process.Ready(within, n.url(x.target.Health))
 }
 
-func (x *session) url(path string) string { return "http://" + x.address.String() + path }
+func (x *session) command(address string) (proc.Command, error) {
+	if x.scenario.OverRedis() {
+		return x.target.Node(address, x.options.Redis.Address())
+	}
+	return x.target.Command(address)
+}
+
+// near is where publishers are, far is where receivers are.
+func (x *session) near() *node { return x.nodes[0] }
+func (x *session) far() *node  { return x.nodes[len(x.nodes)-1] }
 
 func (x *session) prepare() {
 	s := x.scenario
@@ -106,23 +132,25 @@ func topicName(s Scenario, i int) string {
 	return fmt.Sprintf("live:bench:%04d", i)
 }
 
-// close ends the clients, then the server, and returns when both are gone.
+// close ends the clients, then the servers, and returns when all are gone.
 func (x *session) close() {
 	if x.field != nil {
 		x.field.closing = true
 	}
 	x.loop.Close()
-	x.server.Stop()
+	for _, n := range x.nodes {
+		n.process.Stop()
+	}
 }
 
 // connectWriters connects the publishers.
 func (x *session) connectWriters(ctx context.Context) error {
-	return x.connect(ctx, len(x.writers.conns), func(i int) load.Handler { return x.writers.conns[i] })
+	return x.connect(ctx, x.near(), len(x.writers.conns), func(i int) load.Handler { return x.writers.conns[i] })
 }
 
 // connectReceivers connects all receivers, each with what since says.
 func (x *session) connectReceivers(ctx context.Context, since func(topic int) *wire.Position) error {
-	return x.connect(ctx, x.scenario.Connections(), func(i int) load.Handler {
+	return x.connect(ctx, x.far(), x.scenario.Connections(), func(i int) load.Handler {
 		topic := i / x.scenario.Receivers
 		r := &receiver{field: x.field, id: i, topic: x.writers.topics[topic]}
 		if since != nil {
@@ -132,15 +160,15 @@ func (x *session) connectReceivers(ctx context.Context, since func(topic int) *w
 	})
 }
 
-// connect dials n connections, a bounded number at a time, and returns when all
+// connect dials n connections to a node, a bounded number at a time, and returns when all
 // of them are ready.
-func (x *session) connect(ctx context.Context, n int, handler func(i int) load.Handler) error {
+func (x *session) connect(ctx context.Context, to *node, n int, handler func(i int) load.Handler) error {
 	before, dialled := x.field.ready, 0
 	return x.run(ctx, connectWithin, func() bool {
 		done := x.field.ready - before
 		for ; dialled < n && dialled-done < connectAtOnce; dialled++ {
 			from := netip.AddrFrom4([4]byte{127, 0, 0, byte(2 + dialled%sources)})
-			if _, err := x.loop.Dial(x.address, from, x.target.Protocol.Path(), dialled, handler(dialled)); err != nil {
+			if _, err := x.loop.Dial(to.address, from, x.target.Protocol.Path(), dialled, handler(dialled)); err != nil {
 				x.field.fail(fmt.Errorf("connection %d of %d: %w", dialled+1, n, err))
 				return true
 			}

@@ -41,9 +41,9 @@ func (u *Suite) Run(ctx context.Context) ([]report.Scenario, error) {
 }
 
 func (u *Suite) scenario(ctx context.Context, s Scenario, prefix string) report.Scenario {
-	result := report.Scenario{Name: s.Name, Question: s.Question}
+	result := report.Scenario{Name: s.Name, Question: s.Question, Note: s.Note}
 	if len(u.targetsOf(s)) == 0 {
-		result.Skipped = "only " + report.Ours + " has it, which is not measured"
+		result.Skipped = "none of the servers that are measured can do it"
 	}
 	for _, t := range u.targetsOf(s) {
 		result.Targets = append(result.Targets, report.Target{Name: t.Name})
@@ -72,17 +72,14 @@ func (u *Suite) scenario(ctx context.Context, s Scenario, prefix string) report.
 	return result
 }
 
-// targetsOf leaves out peers where no server is involved.
-func (u *Suite) targetsOf(s Scenario) []Target {
-	if s.Kind != InProcess {
-		return u.Targets
-	}
+// targetsOf leaves out those that can not do it.
+func (u *Suite) targetsOf(s Scenario) (able []Target) {
 	for _, t := range u.Targets {
-		if t.Name == report.Ours {
-			return []Target{t}
+		if t.can(s) {
+			able = append(able, t)
 		}
 	}
-	return nil
+	return able
 }
 
 // round measures once, and again while others disturb it, up to Repeats times.
@@ -105,7 +102,7 @@ func (u *Suite) round(ctx context.Context, t Target, s Scenario, prefix string) 
 }
 
 // headlines are the metrics worth a glance while a run goes on.
-var headlines = []string{report.CPUPerDelivery, report.DeliveriesPerSec, report.P99, report.RSSPerConn, report.Seconds,
+var headlines = []string{report.EventsPerS, report.RedisPerEvent, report.CPUPerDelivery, report.DeliveriesPerSec, report.P99, report.RSSPerConn, report.Seconds,
 	report.CPUPerConn, report.TopicHeap, report.HeapAfter, report.AckedOne, report.PostedPerS, report.Others}
 
 func brief(s Sample) string {

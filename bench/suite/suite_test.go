@@ -60,8 +60,8 @@ func TestEveryKindRunsAndIsClean(t *testing.T) {
 		suite.ConnectStorm: report.ConnsPerSec, suite.ResumeStorm: report.Seconds,
 	}
 	for _, s := range suite.Quick() {
-		if s.Kind == suite.InProcess {
-			continue
+		if s.Kind == suite.InProcess || s.OverRedis() {
+			continue // TestQuick in package bench runs those
 		}
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
@@ -112,7 +112,8 @@ func TestRunGoesOnAfterAFailure(t *testing.T) {
 	u := suite.Suite{
 		Scenarios: []suite.Scenario{
 			{Name: "storm", Kind: suite.ConnectStorm, Topics: 1, Receivers: 5},
-			{Name: "program", Kind: suite.InProcess},
+			{Name: "program", Kind: suite.InProcess, Count: 1},
+			{Name: "nodes", Kind: suite.FlatOut, Nodes: 2, Topics: 1, Receivers: 1, Window: 1},
 		},
 		Targets: []suite.Target{faultyTarget("none"), broken(), floorTarget()},
 		Options: small, Rounds: 2,
@@ -123,7 +124,7 @@ func TestRunGoesOnAfterAFailure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(finished, []string{"storm", "program"}) || len(lines) != 5 {
+	if !slices.Equal(finished, []string{"storm", "program", "nodes"}) || len(lines) != 5 {
 		t.Errorf("finished %v with lines %q", finished, lines)
 	}
 	targets := got[0].Targets
@@ -133,8 +134,8 @@ func TestRunGoesOnAfterAFailure(t *testing.T) {
 	if !strings.Contains(targets[1].Error, "not today") || len(targets[1].Rounds) != 0 {
 		t.Errorf("the broken one: %+v", targets[1])
 	}
-	if got[1].Skipped == "" {
-		t.Error("a program ran without a target")
+	if got[1].Skipped == "" || got[2].Skipped == "" {
+		t.Error("a program or nodes over Redis ran without a target that can")
 	}
 }
 
@@ -175,7 +176,7 @@ func TestScenariosAreSound(t *testing.T) {
 		case suite.ResumeStorm:
 			ok = ok && s.Missed > 0 && s.History
 		case suite.InProcess:
-			ok = s.Program != "" && s.Count > 0
+			ok = s.Program != "" && (s.Count > 0) != (s.Window > 0)
 		}
 		if !ok {
 			t.Errorf("%s lacks something", s.Name)

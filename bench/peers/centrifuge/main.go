@@ -8,6 +8,10 @@
 // delay with a timer in place of a goroutine per connection, and single-flight
 // history reads. The delay is the one of 0, 1, 5 and 20 ms that costs the least
 // CPU per delivery. It is paid in latency: compare that with the default.
+//
+// With --redis its nodes share that Redis. With --task it serves nobody but runs
+// one of the programs that bench/inproc has for Troupe, and prints the figures
+// as JSON.
 package main
 
 import (
@@ -39,18 +43,24 @@ const (
 func main() {
 	listen := flag.String("listen", "127.0.0.1:8000", "loopback `address` to serve on")
 	tuned := flag.Bool("tuned", false, "set the options recommended for many connections and high rates")
+	redis := flag.String("redis", "", "`address` of a Redis that all nodes share, host:port; empty keeps everything in memory")
+	task := flag.String("task", "", "run this program, described by `JSON`, instead of serving")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := serve(ctx, *listen, *tuned); err != nil {
+	run := func() error { return serve(ctx, *listen, *redis, *tuned) }
+	if *task != "" {
+		run = func() error { return runTask(ctx, *task) }
+	}
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "centrifuge:", err)
 		os.Exit(1)
 	}
 }
 
-func serve(ctx context.Context, listen string, tuned bool) error {
-	node, err := newNode(tuned)
+func serve(ctx context.Context, listen, redis string, tuned bool) error {
+	node, err := newNode(redis, tuned)
 	if err != nil {
 		return err
 	}
@@ -73,7 +83,7 @@ func serve(ctx context.Context, listen string, tuned bool) error {
 	return nil
 }
 
-func newNode(tuned bool) (*centrifuge.Node, error) {
+func newNode(redis string, tuned bool) (*centrifuge.Node, error) {
 	node, err := centrifuge.New(centrifuge.Config{
 		ClientChannelLimit: 1000, // as many as Troupe's default
 		UseSingleFlight:    tuned,
@@ -85,6 +95,9 @@ func newNode(tuned bool) (*centrifuge.Node, error) {
 		return connectReply(tuned), nil
 	})
 	node.OnConnect(func(c *centrifuge.Client) { serveClient(node, c) })
+	if err := shareRedis(node, redis); err != nil {
+		return nil, err
+	}
 	if err := node.Run(); err != nil {
 		return nil, fmt.Errorf("run the node: %w", err)
 	}
