@@ -1,5 +1,5 @@
-// Package inproc has the benchmarks that need no socket: programs that use
-// package topic as an embedding service does. Each runs in a process of its
+// Package inproc has the benchmarks that need no client: programs that use
+// Troupe as an embedding service does, alone or over a Redis. Each runs in a process of its
 // own, so that its memory is its own, and returns figures by the keys of
 // package report.
 //
@@ -8,4 +8,6 @@
 //   - A program fails rather than report figures of something else than it was
 //     asked for: topics that retire before they are counted, publishes that are
 //     refused, actors that never retire. TestProgramsCountWhatTheyDid.
+//   - What a node relays to another is checked for loss, doubles and order:
+//     TestProgramsOverRedis.
 package inproc

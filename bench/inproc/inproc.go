@@ -18,7 +18,7 @@ import (
 
 // A Task is what a program is asked for.
 type Task struct {
-	Program string `json:"program"` // "topics" or "publish"
+	Program string `json:"program"` // "topics", "publish", or over Redis "append", "relay"
 	Count   int    `json:"count"`   // how many topics, or publishes
 	History bool   `json:"history"`
 	Payload int    `json:"payload"` // bytes
@@ -36,6 +36,10 @@ func Run(ctx context.Context, t Task) (map[string]float64, error) {
 		return liveTopics(ctx, t)
 	case "publish":
 		return publishTyped(ctx, t)
+	case "append":
+		return appendKept(ctx, t)
+	case "relay":
+		return relayed(ctx, t)
 	}
 	return nil, fmt.Errorf("inproc: no program %q", t.Program)
 }

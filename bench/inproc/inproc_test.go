@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/troupe-rt/troupe/bench/inproc"
+	"github.com/troupe-rt/troupe/bench/redisd"
 	"github.com/troupe-rt/troupe/bench/report"
 )
 
@@ -32,6 +33,35 @@ func TestProgramsCountWhatTheyDid(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, key := range c.want {
+				if got[key] <= 0 {
+					t.Errorf("%s is %v", key, got[key])
+				}
+			}
+		})
+	}
+}
+
+func TestProgramsOverRedis(t *testing.T) {
+	t.Parallel()
+	for name, task := range map[string]inproc.Task{
+		"append":     {Program: "append", Window: 8},
+		"relay":      {Program: "relay", Window: 64},
+		"relay kept": {Program: "relay", Window: 64, History: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			redis, err := redisd.Start(t.Context(), t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer redis.Stop()
+			task.Payload, task.Millis, task.Redis = 200, 200, redis.Address()
+			got, err := inproc.Run(t.Context(), task)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Log(got)
+			for _, key := range []string{report.Events, report.EventsPerS, report.CPUPerEvent, report.P50, report.P99} {
 				if got[key] <= 0 {
 					t.Errorf("%s is %v", key, got[key])
 				}
