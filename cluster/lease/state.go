@@ -1,0 +1,187 @@
+package lease
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// state decides: from what the registry tells to what is to be done. It has no
+// clock and does no I/O. Times are the node's own, and only compared with each
+// other, except those of a View.
+type state struct {
+	ttl, every time.Duration
+	mint       func() string // another incarnation
+
+	// Our lease.
+	self   Member
+	joined bool      // we have one, as far as we know; else the next renewal takes one out
+	lived  bool      // we had one in this life
+	ends   time.Time // when it runs out if nothing is renewed
+	former []key     // our lives before, the newest last
+	lost   *Member   // the life that was lost, until the next has its lease
+
+	// The backend.
+	since   time.Time // since when we renew without interruption; zero: we do not
+	seen    time.Time // when the last renewal succeeded
+	clock   time.Time // what the backend's clock showed then
+	life    []string
+	restore bool // the leases were lost; the next renewal writes back what we know
+
+	// The others.
+	known map[key]Member
+	dead  map[key]Member // claimed and not done, when last seen
+	twins map[key]twin
+	view  []Lease // what Members returns
+}
+
+// effects are what the agent has to do.
+type effects struct {
+	notices []notice
+	claims  []Member
+	again   bool          // renew soon, for what was found
+	wait    time.Duration // else in this time
+}
+
+// A notice is one of the three.
+type notice struct {
+	change  *Change
+	lost    *[2]Member // old, new
+	emptied bool
+}
+
+// slack is how late a renewal may come before it counts as missed, how long a
+// call may take, and how far the backend's clock may stray.
+func (s *state) slack() time.Duration { return s.every / 2 }
+
+// request returns what to ask, and whether it writes back what we know.
+func (s *state) request() (Renewal, bool) {
+	r := Renewal{Self: s.self, TTL: s.ttl, Join: !s.joined}
+	if s.restore {
+		r.Members = slices.Collect(maps.Values(s.known))
+		r.Dead = slices.Collect(maps.Values(s.dead))
+	}
+	return r, s.restore
+}
+
+// failed notes that a renewal failed. Whoever can not renew does not judge others.
+func (s *state) failed() { s.since = time.Time{} }
+
+// observe takes the answer of a renewal that ran from start to now, and whether it
+// wrote back what we know.
+func (s *state) observe(start, now time.Time, restored bool, v View) effects {
+	var e effects
+	s.measure(now, v)
+	emptied, leases := s.compareLife(v.Life)
+	if emptied {
+		e.notices = append(e.notices, notice{emptied: true})
+	}
+	s.restore = leases || s.restore && !restored
+	s.stand(start, v, &e)
+	if s.restore || v.Standing != Held {
+		// The view is of those who were quick to come back. It will be whole after
+		// the next renewal.
+		e.again = true
+		return e
+	}
+	s.compareViews(v, &e)
+	s.show(v)
+	if !s.since.IsZero() && now.Sub(s.since) >= s.ttl {
+		e.claims = s.claimable(v)
+	}
+	e.wait = s.untilNext(v)
+	return e
+}
+
+// measure finds out whether time went on here and there as it should. After an
+// outage, a pause, or a jump of the backend's clock all nodes get a TTL to renew before
+// anyone is declared dead.
+func (s *state) measure(now time.Time, v View) {
+	gap := now.Sub(s.seen)
+	drift := (v.Now.Sub(s.clock) - gap).Abs()
+	switch {
+	case v.Standing != Held:
+		s.since = time.Time{}
+	case s.since.IsZero() || gap > s.every+s.slack() || drift > s.slack():
+		s.since = now
+	}
+	s.seen, s.clock = now, v.Now
+}
+
+// compareLife reports whether any part of the backend was emptied, and whether
+// the leases were.
+func (s *state) compareLife(life []string) (emptied, leases bool) {
+	for i, text := range life {
+		if i >= len(s.life) {
+			s.life = append(s.life, text)
+			continue
+		}
+		if text == "" || text == s.life[i] {
+			continue
+		}
+		if s.life[i] != "" {
+			emptied = true
+			leases = leases || i == 0
+		}
+		s.life[i] = text
+	}
+	return emptied, leases
+}
+
+// stand draws the conclusion for our own lease.
+func (s *state) stand(start time.Time, v View, e *effects) {
+	switch {
+	case v.Standing == Held:
+		s.joined, s.lived, s.ends = true, true, start.Add(s.ttl)
+		if s.lost != nil {
+			e.notices = append(e.notices, notice{lost: &[2]Member{*s.lost, s.self}})
+			s.lost = nil
+		}
+	case v.Standing == Absent && start.Before(s.ends):
+		// Nobody can have claimed it: the backend lost it. We take it out again.
+		s.joined = false
+	default:
+		s.die()
+	}
+}
+
+// die ends our life and prepares the next.
+func (s *state) die() {
+	if s.lived && s.lost == nil {
+		lost := s.self
+		s.lost = &lost
+	}
+	s.former = append(s.former, s.self.key())
+	if len(s.former) > 64 {
+		s.former = s.former[1:]
+	}
+	s.self.Incarnation = s.mint()
+	s.joined, s.lived = false, false
+}
+
+// claimable are those that a survivor may clean up after now.
+func (s *state) claimable(v View) []Member {
+	var who []Member
+	for _, l := range v.Members {
+		if !l.Until.After(v.Now) && l.key() != s.self.key() {
+			who = append(who, l.Member)
+		}
+	}
+	for _, d := range v.Dead {
+		if !d.Done && !d.Until.After(v.Now) {
+			who = append(who, d.Member)
+		}
+	}
+	return who
+}
+
+// untilNext is every, or less if somebody's lease runs out before that.
+func (s *state) untilNext(v View) time.Duration {
+	wait := s.every
+	for _, l := range v.Members {
+		if left := l.Until.Sub(v.Now); left > 0 && left < wait {
+			wait = left
+		}
+	}
+	return wait
+}
