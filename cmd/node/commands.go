@@ -24,6 +24,12 @@ Set it up:
   node check troupe.yaml                     say everything that is wrong with a file
   node --config troupe.yaml --log-level debug
 
+Run several as one:
+
+  node --redis redis://localhost:6379        a node that shares its topics with all that say the same
+  node members                               the nodes of the cluster, and how they are
+  node doctor                                what in the settings of Redis weakens what Troupe promises
+
 A setting is a flag (--log-level), an environment variable (TROUPE_LOG_LEVEL) or a line of the file
 (log: {level: debug}); a flag wins over the environment, and that over the file. Topics and
 authentication are set in the file only.`
@@ -35,6 +41,8 @@ type commands struct {
 	Check   checkCommand   `cmd:"" help:"Say everything that is wrong with a configuration."`
 	Tail    tailCommand    `cmd:"" help:"Print the events of a topic of a running node, one JSON object per line."`
 	Publish publishCommand `cmd:"" help:"Publish an event to a topic of a running node and print its position."`
+	Members membersCommand `cmd:"" help:"Print the nodes of a running node's cluster."`
+	Doctor  doctorCommand  `cmd:"" help:"Check a Redis server and explain what its settings do to Troupe's guarantees."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
@@ -44,6 +52,9 @@ type settingFlags struct {
 	Listen       *string `placeholder:"ADDR"`
 	Origins      *string `placeholder:"URL,..."`
 	AnyScript    *bool
+	Redis        *string `placeholder:"URL"`
+	Prefix       *string `placeholder:"TEXT"`
+	Replicas     *string `placeholder:"N"`
 	Memory       *string `placeholder:"SIZE"`
 	DrainTimeout *string `placeholder:"TIME"`
 	LogLevel     *string `placeholder:"LEVEL"`
@@ -105,7 +116,10 @@ func describeFlags(k *kong.Kong) error {
 	})
 }
 
-var unknownFlag = regexp.MustCompile(`^unknown flag --([A-Za-z0-9-]+)`)
+var (
+	unknownFlag = regexp.MustCompile(`^unknown flag --([A-Za-z0-9-]+)`)
+	credentials = regexp.MustCompile(`://\S*@`)
+)
 
 // explainUsage adds what to do to kong's messages.
 func explainUsage(err error) error {
@@ -115,5 +129,7 @@ func explainUsage(err error) error {
 			return fmt.Errorf("--%s: %w", m[1], later)
 		}
 	}
-	return fmt.Errorf("%w; run node --help to see the commands and flags", err)
+	// The message may repeat an argument that was meant as the value of a flag.
+	said := credentials.ReplaceAllString(err.Error(), "://********@")
+	return fmt.Errorf("%s; run node --help to see the commands and flags", said)
 }

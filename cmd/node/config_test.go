@@ -86,7 +86,7 @@ func TestRefusals(t *testing.T) {
 		"every address":         {args: []string{"serve", "--listen", "0.0.0.0:8080"}, want: "is not a loopback address"},
 		"public by variable":    {env: []string{"TROUPE_LISTEN=[::]:80"}, want: "TROUPE_LISTEN: listen:"},
 		"unknown flag":          {args: []string{"--lisen", ":1"}, want: `did you mean "--listen"`},
-		"flag of a later one":   {args: []string{"--redis", "redis://h"}, want: "--redis: a cluster over Redis is not in this version"},
+		"flag of a later one":   {args: []string{"--postgres", "postgres://h"}, want: "--postgres: storage in Postgres is not in this version"},
 		"unknown command":       {args: []string{"srve"}, want: "node --help"},
 		"value missing":         {args: []string{"--listen"}, want: "--listen"},
 		"bad flag":              {args: []string{"--memory", "many"}, want: "--memory: memory: must be a size"},

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/troupe-rt/troupe/cmd/node/settings"
+	"github.com/troupe-rt/troupe/persistence/redisconn"
 )
 
 type configCommand struct{ configured }
@@ -47,7 +48,8 @@ func (c *checkCommand) Run(m *Main, flags given) error {
 
 // load puts the configuration together for a command.
 func (c *configured) load(m *Main, flags given) (*settings.Loaded, error) {
-	in := settings.Input{Flags: flags, Env: m.Env, File: c.Config, CheckJWT: checkJWT}
+	in := settings.Input{Flags: flags, Env: m.Env, File: c.Config, CheckJWT: checkJWT,
+		CheckRedis: ruleOf(redisconn.CheckURL), CheckPrefix: ruleOf(redisconn.CheckPrefix)}
 	if in.File == "" {
 		in.File = m.env("TROUPE_CONFIG")
 	}
@@ -64,6 +66,18 @@ func (c *configured) load(m *Main, flags given) (*settings.Loaded, error) {
 		return nil, &usageError{fmt.Errorf("the configuration is not right:\n%w", err)}
 	}
 	return loaded, nil
+}
+
+// ruleOf leaves away what the settings say themselves: which one it is.
+func ruleOf(check func(string) error) func(string) error {
+	return func(text string) error {
+		err := check(text)
+		var fault *redisconn.ConfigError
+		if errors.As(err, &fault) {
+			return errors.New(fault.Rule)
+		}
+		return err
+	}
 }
 
 func checkJWT(j settings.JWT) []error { return jwtConfig(&j).Faults() }

@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/troupe-rt/troupe/actors/breaker"
+	"github.com/troupe-rt/troupe/cmd/node/inspect"
 	"github.com/troupe-rt/troupe/cmd/node/settings"
 	"github.com/troupe-rt/troupe/cmd/node/web"
 )
@@ -20,6 +22,7 @@ func (s *server) handler(loopbackOnly bool) http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "alive\n") })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", s.metrics.handler())
+	mux.Handle("/debug/", inspect.Handler(s))
 	mux.Handle("/", web.Handler(s.stats))
 	if loopbackOnly {
 		return onlyLoopbackNames(mux)
@@ -28,11 +31,24 @@ func (s *server) handler(loopbackOnly bool) http.Handler {
 }
 
 func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
-	if s.draining.Load() {
-		say(w, http.StatusServiceUnavailable, "draining\n")
+	if why := s.unready(); why != "" {
+		say(w, http.StatusServiceUnavailable, why+"\n")
 		return
 	}
 	say(w, http.StatusOK, "ready\n")
+}
+
+// unready says why the node should get no new clients, "" if it should.
+func (s *server) unready() string {
+	if s.draining.Load() {
+		return "draining"
+	}
+	for _, b := range s.node.Health() {
+		if b.State != breaker.Healthy.String() {
+			return b.Backend + " is down"
+		}
+	}
+	return ""
 }
 
 func say(w http.ResponseWriter, status int, text string) {
@@ -68,6 +84,8 @@ func (s *server) stats() web.Stats {
 	runtime.ReadMemStats(&mem)
 	return web.Stats{
 		Node:          s.node.ID(),
+		Backend:       s.backend,
+		Members:       len(s.node.Members()),
 		Version:       version(),
 		Connections:   int(totals["troupe_gateway_connections"]),
 		Topics:        s.node.Topics().Len(),

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/troupe-rt/troupe/cmd/node/settings"
+	"github.com/troupe-rt/troupe/persistence/redisconn"
 )
 
 type serveCommand struct{ configured }
@@ -47,7 +48,20 @@ func announce(logger *slog.Logger, loaded *settings.Loaded, url string) {
 			}
 		}
 	}
+	if backend := shownBackend(loaded); backend != "" {
+		logger.Info("cluster over Redis: nodes with the same backend and prefix are one", "backend", backend, "prefix", loaded.Prefix)
+	} else {
+		logger.Info("all in memory: a cluster of one")
+	}
 	logger.Info("node is serving: open the url in a browser", "url", url)
+}
+
+// shownBackend is what makes the node one of a cluster, without its secrets.
+func shownBackend(loaded *settings.Loaded) string {
+	if loaded.Redis == "" {
+		return ""
+	}
+	return redisconn.Redact(loaded.Redis)
 }
 
 // signals returns what Main has, or the process's own.

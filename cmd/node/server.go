@@ -38,6 +38,7 @@ type server struct {
 	auth     *authenticator // nil: everybody is anonymous
 	http     *http.Server
 	metrics  *exposition
+	backend  string // the URL of Redis without its secrets; "" in memory
 	began    time.Time
 
 	draining atomic.Bool
@@ -46,7 +47,7 @@ type server struct {
 
 // startServer opens the port first: an address in use is the likeliest fault.
 func startServer(ctx context.Context, loaded *settings.Loaded, logger *slog.Logger, metrics *exposition) (_ *server, err error) {
-	s := &server{logger: logger, began: time.Now(), failed: make(chan error, 1), metrics: metrics}
+	s := &server{logger: logger, backend: shownBackend(loaded), began: time.Now(), failed: make(chan error, 1), metrics: metrics}
 	s.listener, err = listen(ctx, loaded)
 	if err != nil {
 		return nil, err
@@ -90,6 +91,10 @@ func (s *server) wire(ctx context.Context, loaded *settings.Loaded) (err error) 
 	// The node does not end with ctx but when drain has told the clients.
 	s.node, err = cluster.Start(context.WithoutCancel(ctx), cluster.Config{
 		Topics:       policies,
+		Redis:        loaded.Redis,
+		Prefix:       loaded.Prefix,
+		Replicas:     loaded.Replicas,
+		Address:      s.URL(),
 		Memory:       int64(loaded.Memory),
 		DrainTimeout: loaded.DrainTimeout,
 		Logger:       s.logger,

@@ -67,6 +67,7 @@ func (r *reader) topic(key string, v *value, t *Topic) {
 	r.object(key, v, map[string]func(string, *value){
 		"match":         r.text(func(text string) error { return setMatch(p, text) }),
 		"history.size":  r.text(func(text string) error { return setHistory(p, text) }),
+		"history.store": r.text(func(text string) error { return setStore(t, text) }),
 		"history.ttl":   r.text(orNone(&p.TTL, false)),
 		"history.dedup": r.text(orNone(&p.Dedup, true)),
 		"slow":          r.text(func(text string) error { return p.Slow.UnmarshalText([]byte(text)) }),
@@ -95,6 +96,17 @@ func setHistory(p *topic.Policy, text string) error {
 	}
 	p.History = n
 	return nil
+}
+
+func setStore(t *Topic, text string) error {
+	switch text {
+	case StoreRedis, StoreMemory:
+		t.Store = text
+		return nil
+	case "postgres":
+		return Later("postgres")
+	}
+	return fmt.Errorf("must be %s or %s, not %q", StoreRedis, StoreMemory, clip(text))
 }
 
 // orNone reads a time; with off, -1 as well, which turns the thing off.
@@ -143,7 +155,7 @@ func (r *reader) who(at *[]string, words ...string) func(string, *value) {
 // vocabulary is every name of a setting or of a group that the file can have.
 var vocabulary = func() []string {
 	words := strings.Fields("auth jwt algorithms audience issuer cookie identity roles data " +
-		"topics match history size ttl dedup slow idle subscribe publish")
+		"topics match history size ttl dedup store slow idle subscribe publish")
 	for _, s := range scalars {
 		words = append(words, strings.Split(s.key, ".")...)
 	}

@@ -13,7 +13,7 @@ import (
 
 // check looks at what only the whole configuration shows. With broken, parts
 // of it could not be read, and what follows from a missing part is not said.
-func (l *Loaded) check(broken bool, checkJWT func(JWT) []error) []*Fault {
+func (l *Loaded) check(broken bool, in Input) []*Fault {
 	var faults []*Fault
 	add := func(key string, err error) {
 		if err != nil {
@@ -28,8 +28,9 @@ func (l *Loaded) check(broken bool, checkJWT func(JWT) []error) []*Fault {
 		add("gateway.pingAfter", fmt.Errorf("%s must be less than gateway.idleTimeout, %s: a client is asked before it counts as gone",
 			l.Gateway.PingAfter, l.Gateway.IdleTimeout))
 	}
-	if l.JWT != nil && checkJWT != nil {
-		for _, err := range checkJWT(*l.JWT) {
+	l.checkRedis(broken, in, add)
+	if l.JWT != nil && in.CheckJWT != nil {
+		for _, err := range in.CheckJWT(*l.JWT) {
 			addNamed("auth.jwt", err, add)
 		}
 	}
@@ -50,7 +51,11 @@ func (l *Loaded) checkTopic(i int, broken bool, add func(string, error)) {
 	for _, err := range l.Topics[i].Policy.Faults() {
 		addNamed(key, err, add)
 	}
-	if l.JWT != nil || broken {
+	if broken {
+		return
+	}
+	add(key+".history.store", l.checkStore(l.Topics[i].Store))
+	if l.JWT != nil {
 		return
 	}
 	for field, who := range map[string][]string{"subscribe": l.Topics[i].Subscribe, "publish": l.Topics[i].Publish} {

@@ -13,7 +13,10 @@
 //   - Without authentication only a loopback address is accepted
 //     (TestPublicAddressNeedsAuthentication).
 //   - No fault and no printed configuration shows a secret
-//     (TestSecretsStayHidden, FuzzConfig).
+//     (TestSecretsStayHidden, TestShownRedis,
+//     FuzzConfig).
+//   - A printed mask is never taken for a password: a file that node config wrote
+//     needs the secret from elsewhere (TestRedisFromElsewhere).
 //   - What Print writes, Load reads to the same settings (TestPrintRoundTrip).
 //   - No file makes Load panic, whatever its bytes (FuzzConfig).
 //

@@ -16,7 +16,7 @@ type source struct {
 }
 
 var (
-	secretKey = regexp.MustCompile(`(?i)(auth|jwt|key|secret|token|password)`)
+	secretKey = regexp.MustCompile(`(?i)(auth|jwt|key|secret|token|password|postgres|redis\w*["']?\s*:|://\S*@)`)
 	nameAt    = regexp.MustCompile(`^[\s-]*["']?([A-Za-z]+)["']?\s*:(\s|$)`)
 )
 

@@ -15,17 +15,19 @@ func FuzzConfig(f *testing.F) {
 	f.Add([]byte("a: &a [*a]\ntopics: *a"))
 	f.Add([]byte("topics: &t\n- &r {match: a, idle: 1s}\n- *r"))
 	f.Add([]byte("auth:\n  jwt:\n    keys: |\n      hunter2hunter2\n  x"))
+	f.Add([]byte("redis: redis://u:hunter2hunter2@h?db=1\nredsi: x"))
 	f.Add([]byte("? [a]\n: b\n--- !!map {}\n... # c\n%YAML 1.2"))
 	f.Add([]byte("log: {level: \"\\u0000\\x41\", format: 'a''b'}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		l, err := Load(Input{File: "f.yaml", Text: text})
 		if err != nil {
-			if bytes.Contains(text, []byte("keys: |\n      hunter2hunter2")) && strings.Contains(err.Error(), "hunter2hunter2") {
+			secret := bytes.Contains(text, []byte("keys: |\n      hunter2hunter2")) || bytes.Contains(text, []byte("redis: redis://u:hunter2hunter2@h"))
+			if secret && strings.Contains(err.Error(), "hunter2hunter2") {
 				t.Errorf("shows a secret: %v", err)
 			}
 			return
 		}
-		if l.JWT != nil && shownKeys(l.JWT.Keys) == mask {
+		if l.JWT != nil && shownKeys(l.JWT.Keys) == mask || ShownRedis(l.Redis) != l.Redis {
 			return // the secret is not printed, so it can not be read back
 		}
 		var out bytes.Buffer

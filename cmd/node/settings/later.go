@@ -11,19 +11,16 @@ import (
 // and what they are for. They are refused, since a node that ignored them would
 // not do what its operator asked.
 var later = map[string]string{
-	"redis":                "a cluster over Redis",
-	"postgres":             "storage in Postgres",
-	"prefix":               "sharing a backend with another cluster",
-	"groups":               "groups",
-	"limits":               "rate limits",
-	"bridge":               "the bridge from Postgres",
-	"presence":             "presence",
-	"cursors":              "cursors",
-	"auth.apiKeys":         "the HTTP interface with its keys",
-	"topics.presence":      "presence",
-	"topics.cursors":       "cursors",
-	"topics.limit":         "rate limits",
-	"topics.history.store": "another store than memory",
+	"postgres":        "storage in Postgres",
+	"groups":          "groups",
+	"limits":          "rate limits",
+	"bridge":          "the bridge from Postgres",
+	"presence":        "presence",
+	"cursors":         "cursors",
+	"auth.apiKeys":    "the HTTP interface with its keys",
+	"topics.presence": "presence",
+	"topics.cursors":  "cursors",
+	"topics.limit":    "rate limits",
 }
 
 var index = regexp.MustCompile(`\[\d+\]`)

@@ -27,6 +27,10 @@ type Input struct {
 	// CheckJWT returns what is wrong with auth.jwt, as sentences that begin with
 	// the name of a setting and a colon. May be nil.
 	CheckJWT func(JWT) []error
+
+	// CheckRedis and CheckPrefix return what is wrong with a URL and a prefix,
+	// without a word of them. May be nil.
+	CheckRedis, CheckPrefix func(string) error
 }
 
 // Loaded is a whole configuration and where each part of it came from.
@@ -52,7 +56,7 @@ func Load(in Input) (*Loaded, error) {
 	faults = append(faults, l.fromEnv(in.Env)...)
 	faults = append(faults, l.fromFlags(in.Flags)...)
 	l.defaultTopics()
-	faults = append(faults, l.check(len(faults) > 0, in.CheckJWT)...)
+	faults = append(faults, l.check(len(faults) > 0, in)...)
 	if len(faults) > 0 {
 		return nil, join(faults)
 	}

@@ -18,6 +18,9 @@ func TestPrecedence(t *testing.T) {
 		"listen":                        {"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"},
 		"origins":                       {"https://a.example", "https://b.example", "https://c.example"},
 		"anyScript":                     {"true", "false", "true"},
+		"redis":                         {"redis://a:1", "redis://b:1", "redis://c:1"},
+		"prefix":                        {"a:", "b:", "c:"},
+		"replicas":                      {"1", "2", "3"},
 		"memory":                        {"1MiB", "2MiB", "3MiB"},
 		"drainTimeout":                  {"1s", "2s", "3s"},
 		"log.level":                     {"debug", "warn", "error"},
@@ -42,6 +45,10 @@ func TestPrecedence(t *testing.T) {
 			}
 			name := FlagName(s.key)
 			in := Input{}
+			if s.key == "replicas" {
+				in.Env = []string{"TROUPE_REDIS=redis://h"}
+			}
+			with := in.Env
 			expect := func(want, origin string) {
 				t.Helper()
 				l, err := Load(in)
@@ -59,9 +66,9 @@ func TestPrecedence(t *testing.T) {
 			expect(s.get(&initial), "")
 			in.File, in.Text = "t.yaml", []byte(nested(s.key, v[0]))
 			expect(v[0], map[bool]string{false: "t.yaml:1", true: "t.yaml:2"}[strings.Contains(s.key, ".")])
-			in.Env = []string{EnvName(name) + "="}
+			in.Env = append(with, EnvName(name)+"=")
 			expect(v[0], map[bool]string{false: "t.yaml:1", true: "t.yaml:2"}[strings.Contains(s.key, ".")])
-			in.Env = []string{EnvName(name) + "=" + v[1]}
+			in.Env = append(with, EnvName(name)+"="+v[1])
 			expect(v[1], EnvName(name))
 			in.Flags = map[string]string{name: v[2]}
 			expect(v[2], "--"+name)
@@ -140,7 +147,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	_, err := Load(Input{
 		File: "t.yaml",
 		Text: []byte("memory: lots\ngateway: {topics: 0, frane: 1KiB}\ntopics: [{match: 'a[', slow: never, history: {size: 0}}]\n"),
-		Env:  []string{"TROUPE_LOG_LEVEL=loud", "TROUPE_REDIS=redis://localhost", "TROUPE_LISTNE=:1", "TROUPE_PORT=tcp://1.2.3.4:5", "PATH=/bin"},
+		Env:  []string{"TROUPE_LOG_LEVEL=loud", "TROUPE_POSTGRES=x", "TROUPE_LISTNE=:1", "TROUPE_PORT=tcp://1.2.3.4:5", "PATH=/bin"},
 		Flags: map[string]string{
 			"drain-timeout": "soon",
 			"listen":        "nowhere",
@@ -158,7 +165,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		`t.yaml:3:30: topics[0].slow: must be one of`,
 		`t.yaml:3:53: topics[0].history.size: must be a whole number from 1, or -1`,
 		`TROUPE_LOG_LEVEL: log.level: must be debug, info, warn or error, not "loud"`,
-		`TROUPE_REDIS: a cluster over Redis is not in this version of Troupe`,
+		`TROUPE_POSTGRES: storage in Postgres is not in this version of Troupe`,
 		`TROUPE_LISTNE: is not a setting; did you mean TROUPE_LISTEN?`,
 		`--drain-timeout: drainTimeout: must be a time such as`,
 		`--listen: listen: must be host:port`,
@@ -225,6 +232,12 @@ func TestFaults(t *testing.T) {
 		"port by name":       {"listen: '127.0.0.1:http'", "must end in a port"},
 		"negative number":    {"gateway: {connections: -2}", "whole number from 1"},
 		"too little memory":  {"memory: 1KiB", "must be 1MiB to 1024GiB, not 1KiB"},
+		"no such store":      {"topics: [{match: a, history: {store: disk}}]", "topics[0].history.store: must be redis or memory"},
+		"store without":      {"topics: [{match: a, history: {store: redis}}]", "topics[0].history.store: is redis, but there is none"},
+		"store beside redis": {"redis: redis://h\ntopics: [{match: a, history: {store: memory}}]", "topics[0].history.store: is memory, but"},
+		"replicas of none":   {"replicas: 1", "replicas: needs redis"},
+		"negative replicas":  {"replicas: -1", "must be a whole number from 0 to 100"},
+		"masked redis":       {"redis: 'redis://u:********@h'", "redis: has ******** in place of a secret"},
 		"overflow":           {"memory: 99999999999GiB", "must be a size"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -276,16 +289,16 @@ func manyNames() string {
 func TestLaterSettings(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{
-		"redis: redis://h", "postgres: p", "prefix: p", "groups: []", "limits: []", "bridge: {}",
+		"postgres: p", "groups: []", "limits: []", "bridge: {}",
 		"auth: {apiKeys: []}", "topics: [{match: a, presence: {}}]", "topics: [{match: a, cursors: {}}]",
-		"topics: [{match: a, limit: x}]", "topics: [{match: a, history: {store: redis}}]",
+		"topics: [{match: a, limit: x}]", "topics: [{match: a, history: {store: postgres}}]",
 	} {
 		_, err := Load(Input{File: "t.yaml", Text: []byte(file)})
 		if err == nil || !strings.Contains(err.Error(), "is not in this version of Troupe") {
 			t.Errorf("%s: %v", file, err)
 		}
 	}
-	for _, env := range []string{"TROUPE_REDIS", "TROUPE_POSTGRES", "TROUPE_PREFIX", "TROUPE_AUTH_API_KEYS"} {
+	for _, env := range []string{"TROUPE_POSTGRES", "TROUPE_AUTH_API_KEYS"} {
 		_, err := Load(Input{Env: []string{env + "=x"}})
 		if err == nil || !strings.Contains(err.Error(), env+": ") || !strings.Contains(err.Error(), "is not in this version") {
 			t.Errorf("%s: %v", env, err)

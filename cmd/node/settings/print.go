@@ -103,6 +103,9 @@ func (p *printer) topics(topics []Topic) {
 		if t.Policy.TTL > 0 {
 			p.line(6, "ttl: "+t.Policy.TTL.String(), key+"history.ttl")
 		}
+		if t.Store != "" {
+			p.line(6, "store: "+t.Store, key+"history.store")
+		}
 		p.line(6, "dedup: "+orOff(t.Policy.Dedup), key+"history.dedup")
 		p.line(4, "subscribe: "+list(t.Subscribe), key+"subscribe")
 		p.line(4, "publish: "+list(t.Publish), key+"publish")
@@ -119,8 +122,11 @@ func orOff(d time.Duration) string {
 }
 
 func value2yaml(s *scalar, from *Settings) string {
-	if s.key == "origins" {
+	switch s.key {
+	case "origins":
 		return list(from.Origins)
+	case "redis":
+		return quote(ShownRedis(from.Redis))
 	}
 	return quote(s.get(from))
 }

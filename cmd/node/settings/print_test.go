@@ -2,6 +2,7 @@ package settings
 
 import (
 	"bytes"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -11,6 +12,9 @@ const full = `
 listen: 0.0.0.0:9000
 origins: ["https://a.example", "http://b.example:81"]
 anyScript: true
+redis: "rediss://ann@h:1/2?dial_timeout=3s"
+prefix: "a b:"
+replicas: 2
 memory: 12345678B
 auth:
   jwt:
@@ -29,7 +33,7 @@ topics:
 
 func TestPrintRoundTrip(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{full, ""} {
+	for _, text := range []string{full, "", "topics: [{match: a, history: {store: memory}}]"} {
 		first, err := Load(Input{File: "t.yaml", Text: []byte(text)})
 		if err != nil {
 			t.Fatal(err)
@@ -94,6 +98,21 @@ func TestSecretsStayHidden(t *testing.T) {
 		"mistyped":         "auth:\n  jwt:\n    issuer: a\n    kyes: " + secret + "\n",
 		"mistyped group":   "auth:\n  jvt:\n    kyes: " + secret + "\n    a: [\n",
 		"api keys":         "auth:\n  apiKeys:\n  - name: a\n    hash: " + secret + "\n",
+		"redis":            "redis: redis://:" + secret + "@h\n",
+		"redis user":       "redis: redis://u:" + secret + "@h:1/0?db=1\n",
+		"redis parameter":  "redis: redis://h?sentinel_password=" + secret + "\n",
+		"redis unescaped":  "redis: redis://:a/" + secret + "@h\n",
+		"redis hash":       "redis: 'redis://:a#" + secret + "@h'\n",
+		"redis question":   "redis: 'redis://u?db=" + secret + "@h'\n",
+		"redis plain":      "redis: " + secret + "\n",
+		"redis beside":     "{redis: redis://:" + secret + "@h, memory: x}\n",
+		"redis as a list":  "redis:\n- redis://:" + secret + "@h\n",
+		"redis mistyped":   "redsi: redis://:" + secret + "@h\n",
+		"redis key mis":    "rds: other://:" + secret + "@h\n",
+		"redis upper":      "REDIS: " + secret + "\n",
+		"redis next line":  "redis:\n  " + secret + "\n  x: y\n",
+		"redis twice":      "redis: " + secret + "\nredis: " + secret + "\n",
+		"postgres":         "postgres: " + secret + "\n",
 		"quoted not ended": "auth:\n  jwt:\n    keys: \"" + secret + "\n",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -109,5 +128,63 @@ func TestSecretsStayHidden(t *testing.T) {
 				t.Errorf("shows the secret:\n%s", out.String())
 			}
 		})
+	}
+}
+
+// TestRedisFromElsewhere shows that a file of node config needs its secret from
+// elsewhere, and that the node does not start without it.
+func TestRedisFromElsewhere(t *testing.T) {
+	t.Parallel()
+	const secret = "redis://u:hunter2@h:1"
+	first, err := Load(Input{Env: []string{"TROUPE_REDIS=" + secret}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := first.Print(&out); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(strings.Fields(out.String()), " "); !strings.Contains(got, `redis: "redis://u:********@h:1" # TROUPE_REDIS`) {
+		t.Errorf("printed\n%s", got)
+	}
+	again := Input{File: "out.yaml", Text: out.Bytes()}
+	if _, err := Load(again); err == nil || !strings.Contains(err.Error(), "TROUPE_REDIS, which wins") {
+		t.Errorf("a mask is taken for a password: %v", err)
+	}
+	again.Env = []string{"TROUPE_REDIS=" + secret}
+	if l, err := Load(again); err != nil || l.Redis != secret {
+		t.Errorf("with the secret from elsewhere: %v", err)
+	}
+}
+
+func TestShownRedis(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                                 "",
+		"redis://h:6379/1":                 "redis://h:6379/1",
+		"rediss://u:p@h?db=2":              "rediss://u:********@h?db=2",
+		"redis://:p@h?addr=h2:1&addr=h3:1": "redis://:********@h?addr=h2:1&addr=h3:1",
+		"redis://h?sentinel_password=p&x":  "redis://h?sentinel_password=********&********",
+		"unix://u:p@/run/r.sock?db=1":      "unix://u:********@/run/r.sock?db=1",
+		"redis://:p/q@h":                   mask,
+		"p":                                mask,
+		"redis:p":                          mask,
+		"\x00":                             mask,
+	} {
+		if got := ShownRedis(text); got != want {
+			t.Errorf("%q is shown as %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestCheckRedisIsAsked(t *testing.T) {
+	t.Parallel()
+	wrong := func(string) error { return errors.New("is not right") }
+	_, err := Load(Input{File: "t.yaml", Text: []byte("redis: redis://:hunter2@h\nprefix: x\n"), CheckRedis: wrong, CheckPrefix: wrong})
+	if err == nil || !strings.Contains(err.Error(), "t.yaml:1:1: redis: is not right") || !strings.Contains(err.Error(), "t.yaml:2:1: prefix: is not right") {
+		t.Errorf("said %v", err)
+	}
+	if err != nil && strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("shows a secret: %v", err)
 	}
 }

@@ -21,7 +21,19 @@ type Settings struct {
 	// AnyScript allows topic names of every script; otherwise they are ASCII.
 	AnyScript bool
 
-	// Memory is how many bytes the history of all topics may take.
+	// Redis is the URL of what makes this node one of a cluster; "" keeps
+	// everything in memory. It may hold a password: show it by ShownRedis.
+	Redis string
+
+	// Prefix begins the keys and channels of the cluster in Redis.
+	Prefix string
+
+	// Replicas is how many replicas of Redis must have what is published
+	// before it counts as kept.
+	Replicas int
+
+	// Memory is how many bytes the history of all topics may take. With Redis
+	// it is without effect.
 	Memory Bytes
 
 	// DrainTimeout bounds how long a gentle stop takes.
@@ -82,11 +94,21 @@ type JWT struct {
 type Topic struct {
 	Policy topic.Policy
 
+	// Store is what the file says keeps the history: StoreRedis, StoreMemory,
+	// or "" for what the node has.
+	Store string
+
 	// Subscribe and Publish list who may: anyone, authenticated, members (only
 	// Publish), role:NAME, server or none. One that fits is enough.
 	Subscribe []string
 	Publish   []string
 }
+
+// Values of Topic.Store.
+const (
+	StoreRedis  = "redis"
+	StoreMemory = "memory"
+)
 
 // Who may subscribe or publish, in the words of the configuration file.
 const (

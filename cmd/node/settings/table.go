@@ -28,7 +28,13 @@ var scalars = []scalar{
 		func(s *Settings) *[]string { return &s.Origins }),
 	flag("anyScript", "Allow topic names of every script, not only printable ASCII.",
 		func(s *Settings) *bool { return &s.AnyScript }),
-	size("memory", "256MiB", 1*MiB, 1<<40, "Bytes that the history of all topics may take.",
+	text("redis", "", "URL of Redis, redis://host:6379, to be one of a cluster; without it everything is in memory. A password belongs into TROUPE_REDIS: others can see flags.",
+		func(s *Settings) *string { return &s.Redis }),
+	text("prefix", "troupe:", "What the keys and channels of this cluster in Redis begin with.",
+		func(s *Settings) *string { return &s.Prefix }),
+	replicas("replicas", "0", "Replicas of Redis that must have what is published before it counts as kept.",
+		func(s *Settings) *int { return &s.Replicas }),
+	size("memory", "256MiB", 1*MiB, 1<<40, "Bytes that the history of all topics may take; without effect with redis.",
 		func(s *Settings) *Bytes { return &s.Memory }),
 	span("drainTimeout", "10s", 0, time.Hour, "How long a gentle stop may take.",
 		func(s *Settings) *time.Duration { return &s.DrainTimeout }),
@@ -175,6 +181,22 @@ func limit(key, initial, help string, at func(*Settings) *int) scalar {
 		return nil
 	}
 	return s
+}
+
+// maxReplicas is far more than anybody waits for.
+const maxReplicas = 100
+
+func replicas(key, initial, help string, at func(*Settings) *int) scalar {
+	return scalar{key, initial, help,
+		func(s *Settings, v string) error {
+			n, err := strconv.Atoi(v)
+			if err != nil || n < 0 || n > maxReplicas {
+				return fmt.Errorf("must be a whole number from 0 to %d, not %q", maxReplicas, clip(v))
+			}
+			*at(s) = n
+			return nil
+		},
+		func(s *Settings) string { return strconv.Itoa(*at(s)) }}
 }
 
 func level(key, initial, help string, at func(*Settings) *slog.Level) scalar {

@@ -25,6 +25,8 @@ const policy = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-a
 type Stats struct {
 	Node          string  `json:"node"`          // the node's name
 	Version       string  `json:"version"`       // of the program
+	Backend       string  `json:"backend"`       // what makes it one of a cluster, without secrets; "" in memory
+	Members       int     `json:"members"`       // nodes of the cluster, itself among them
 	Connections   int     `json:"connections"`   // open now
 	Topics        int     `json:"topics"`        // whose actor is in memory now
 	UptimeSeconds float64 `json:"uptimeSeconds"` // since the start
