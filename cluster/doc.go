@@ -1,25 +1,41 @@
-// Package cluster starts a node: it reads a Config, wires actors, topics and
-// storage together, and stops them in order. It does nothing else.
+// Package cluster starts a node: it reads a Config, wires actors, topics,
+// storage, relay and membership together, and stops them in order. It does
+// nothing else.
 //
 // # Guarantees
 //
 //   - The zero Config starts a node that works (TestZeroConfigWorks).
 //   - All faults of a Config are reported at once, each with its field and the
-//     rule (TestAllFaultsAtOnce).
-//   - Drain runs the hooks newest first, then stops the topics, then the actors
-//     (TestDrainOrder). A publish that was accepted before is answered
-//     (TestDrainAnswersWhatWasAccepted).
+//     rule (TestAllFaultsAtOnce). No error shows a password (TestStartWithoutRedis).
+//   - Nodes that are given the same Redis and prefix are one system: what is
+//     published on one is delivered on all, once and in one order
+//     (TestBUS01DeliveredOnAll, TestREP25OneOrder), also while every connection to
+//     Redis is killed again and again (TestBUS18ConnectionsKilled). Nodes with
+//     another prefix hear nothing of it (TestPrefixesAreApart).
+//   - While Redis is down, publishes with history fail within the deadline of one
+//     call, and at once when the breaker is open (TestREP15Outage,
+//     TestErrOpenReachesPublisher); live ones go on among a node's own
+//     receivers. An outage begins and ends once for every listener of OnHealth.
+//   - A Redis that lost everything is noticed by every node within seconds
+//     (TestREP11Emptied), one that restarted from an old snapshot as soon as it is
+//     back (TestREP11OldSnapshot): receivers are told by `truncated`.
+//   - Who writes garbage into Redis reaches nobody (TestBUS09Garbage).
+//   - Drain runs the hooks newest first, then gives the lease back, then stops
+//     the topics, then the actors (TestDrainOrder). A publish that was accepted
+//     before is answered (TestDrainAnswersWhatWasAccepted).
 //   - Drain returns soon after its context has ended, and its error names what
 //     did not finish (TestDrainIsBounded). Calls after the first share its
 //     result (TestDrainTwice).
 //   - The end of the context given to Start drains the node (TestContextEndsNode).
 //   - After Drain or Close no goroutine of the node is left (TestMain).
-//   - Two nodes in one process share nothing (TestNodesAreApart).
+//   - Two nodes in one process share nothing but the Redis they are given
+//     (TestNodesAreApart).
 //
 // # Order
 //
-// Up: metrics, actors, storage, topics; then whoever calls OnDrain. Down: the
-// hooks, topics, actors. Storage in memory has nothing to stop.
+// Up: metrics, actors, storage and relay, topics, lease; then whoever calls
+// OnDrain. Down: the hooks, lease, topics, relay and storage, actors. Storage
+// in memory has nothing to stop.
 //
 // # Messages
 //
@@ -27,7 +43,7 @@
 //
 // # Failure
 //
-// Start fails with *ConfigError for what is wrong with its Config; whatever it
-// had started is stopped again. A hook that panics, fails or hangs is reported
-// by Drain and keeps nothing else from stopping.
+// Start fails with *ConfigError for what is wrong with its Config, and when Redis
+// does not answer; whatever it had started is stopped again. A hook that panics,
+// fails or hangs is reported by Drain and keeps nothing else from stopping.
 package cluster

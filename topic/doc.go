@@ -17,6 +17,15 @@
 //     once (TestPublishSameID).
 //   - A topic without history delivers at most once, in the order of each
 //     publisher; loss between nodes is announced as `stale` (TestStale).
+//   - What the relay lost while it was interrupted is made up for as soon as it is
+//     back, also if it was the last there was (TestRestored), and so is an event that could
+//     not be relayed (TestUnrelayedIsAnnounced). Of 100,000 topics a bounded
+//     number asks the Log at once (TestRestoredManyTopics).
+//   - A [RenewingLog] that lost its newest events and gives their numbers a second time is
+//     found out, and every receiver that saw the first ones is told
+//     (TestLogWentBack). [Topics.Recheck] is for a backend that was emptied (TestRecheck).
+//   - Frames are checked before they are believed, and numbers that the Log never
+//     gave are dropped (TestForgedFrames, FuzzFrame).
 //   - A message is encoded once per node, whatever the number of receivers
 //     (TestEncodedOnce).
 //   - A backend that is down, slow or hangs delays no caller beyond
@@ -39,6 +48,8 @@
 //	fetched      event, from the Log      a stretch of history
 //	followed     event, from the Relay    frames of other nodes arrive from now on
 //	relayed      event, from the Relay    another node published
+//	restored     event, from the Relay    it was interrupted, and is back
+//	renewed      event, from the Log      a topic that went back has another epoch
 //	sent         event, from the Relay    a frame is out
 //	overdue      event, from a timer      a hole did not close by itself
 //
@@ -51,10 +62,19 @@
 // The design speaks of a writer child per topic. A call that comes back as a
 // message does the same, and an idle topic costs 1.5 KiB less.
 //
+// # Between nodes
+//
+// Each node has its own actor of a topic; the Log orders, the Relay carries. Order
+// comes from the events' numbers alone, so a Relay may lose, repeat and reorder:
+// a hole is given 50 ms to close by itself, and is then read from the Log. A
+// [RelayingLog] sends the frame in the step that numbers, which saves a round trip.
+// Without history there are only the numbers of the frames, by which loss is noticed.
+//
 // # Failure
 //
 // While the Log fails, publishes and subscriptions of topics with history fail
 // with an error that wraps [ErrUnavailable]; receivers stay, and are brought up
-// to date from the Log when it answers again. A publish that timed out may have
+// to date from the Log when it answers again. Topics without history go on among
+// the receivers of a node while the Relay fails; they are told `stale` afterwards. A publish that timed out may have
 // been kept: publish it again with the same ID.
 package topic
