@@ -1,0 +1,2 @@
+// Package redisbus carries frames between nodes.
+package redisbus
