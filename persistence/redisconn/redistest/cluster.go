@@ -79,6 +79,34 @@ func (c *Cluster) WaitOK(t testing.TB) {
 	}
 }
 
+// Proxies puts a proxy before each node, in their order, and has the Cluster send
+// clients there that look for one. URL and Client know nothing of them: begin at a
+// proxy's URL.
+func (c *Cluster) Proxies(t testing.TB) []*Proxy {
+	t.Helper()
+	proxies := make([]*Proxy, len(c.Nodes))
+	for i, node := range c.Nodes {
+		proxies[i] = StartProxy(t, node.Addr())
+		client := node.Client(t)
+		if err := client.ConfigSet(t.Context(), "cluster-announce-port", fmt.Sprint(proxies[i].port)).Err(); err != nil {
+			t.Fatalf("redistest: announce: %v", err)
+		}
+	}
+	for _, node := range c.Nodes {
+		client := node.Client(t)
+		Eventually(t, 20*time.Second, "the nodes know of the proxies", func() error {
+			nodes, err := client.ClusterNodes(t.Context()).Result()
+			for _, p := range proxies {
+				if err == nil && !strings.Contains(nodes, " "+p.Addr()+"@") {
+					err = fmt.Errorf("no %s in\n%s", p.Addr(), nodes)
+				}
+			}
+			return err
+		})
+	}
+	return proxies
+}
+
 // URL names one node; a client learns of the others from it.
 func (c *Cluster) URL() string { return c.Nodes[0].URL() }
 

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/troupe-rt/troupe/persistence/redisconn/redistest"
 )
 
@@ -26,6 +28,15 @@ func TestCluster(t *testing.T) {
 	}
 	if len(served) != 3 {
 		t.Errorf("50 keys are on %d nodes, want 3", len(served))
+	}
+
+	proxies := c.Proxies(t)
+	through := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{proxies[0].Addr()}, MaxRedirects: -1})
+	defer through.Close()
+	for i := range 50 {
+		if err := through.Get(t.Context(), fmt.Sprint("key", i)).Err(); err != nil {
+			t.Fatal(err)
+		}
 	}
 
 	owner := c.NodeOf(t, "key1")

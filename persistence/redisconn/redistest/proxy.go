@@ -19,6 +19,7 @@ type Proxy struct {
 	conns    map[net.Conn]bool
 	healed   chan struct{} // closed unless hanging
 	closed   bool
+	lose     bool // the next answer of the server
 	running  sync.WaitGroup
 }
 
@@ -72,6 +73,14 @@ func (p *Proxy) Hang() {
 		p.healed = make(chan struct{})
 	default: // hangs already
 	}
+}
+
+// LoseAnswer ends the connection on which the server answers next, before the answer
+// arrives: the command ran, and the client can not know.
+func (p *Proxy) LoseAnswer() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lose = true
 }
 
 // Heal ends Refuse and Hang. What was on its way on a connection that hung, and
@@ -151,19 +160,30 @@ func (p *Proxy) serve(l net.Listener, client net.Conn) {
 		return
 	}
 	p.conns[client], p.conns[server] = true, true
-	p.running.Go(func() { p.pipe(client, server) })
-	p.running.Go(func() { p.pipe(server, client) })
+	p.running.Go(func() { p.pipe(client, server, false) })
+	p.running.Go(func() { p.pipe(server, client, true) })
+}
+
+// fate says what becomes of something that came.
+func (p *Proxy) fate(answer bool) (healed chan struct{}, lose bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if answer {
+		lose, p.lose = p.lose, false
+	}
+	return p.healed, lose
 }
 
 // pipe forwards until either end is gone, and then ends both.
-func (p *Proxy) pipe(from, to net.Conn) {
+func (p *Proxy) pipe(from, to net.Conn, answers bool) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
 		if n > 0 {
-			p.mu.Lock()
-			healed := p.healed
-			p.mu.Unlock()
+			healed, lose := p.fate(answers)
+			if lose {
+				break
+			}
 			<-healed
 			if _, werr := to.Write(buf[:n]); werr != nil {
 				err = io.ErrClosedPipe

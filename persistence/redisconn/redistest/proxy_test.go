@@ -61,4 +61,12 @@ func TestProxy(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+
+	p.LoseAnswer()
+	if n, err := patient.Incr(t.Context(), "n").Result(); err == nil {
+		t.Errorf("an answer that was to be lost came: %d", n)
+	}
+	if n, err := patient.Get(t.Context(), "n").Int(); n != 1 || err != nil {
+		t.Errorf("what was asked did not run once: %d, %v", n, err)
+	}
 }

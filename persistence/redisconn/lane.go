@@ -1,0 +1,123 @@
+package redisconn
+
+import (
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Bounds of one pipeline. A command that is larger goes alone.
+const (
+	maxPipeline      = 1024
+	maxPipelineBytes = 1 << 20
+)
+
+// A call is a command on its way. The lane owns it until done; a caller that
+// leaves before does not touch it again.
+type call struct {
+	cmd  redis.Cmder
+	size int
+	err  error
+	done chan struct{} // holds one
+}
+
+var calls = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}
+
+// A lane is a queue of calls and the few workers that take from it. A worker takes
+// all that waits, sends it as one pipeline and waits for the answers; meanwhile
+// the next calls gather. So pipelines grow with the load, and nobody waits for a timer.
+type lane struct {
+	send  func(batch []*call) // answers each
+	bound int
+
+	mu      sync.Mutex
+	filled  sync.Cond
+	waiting []*call
+	closed  bool
+
+	workers sync.WaitGroup
+}
+
+func newLane(workers, bound int, send func([]*call)) *lane {
+	l := &lane{send: send, bound: bound}
+	l.filled.L = &l.mu
+	for range workers {
+		l.workers.Go(l.work)
+	}
+	return l
+}
+
+// add queues a call, or says why not.
+func (l *lane) add(c *call) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return ErrClosed
+	}
+	if len(l.waiting) >= l.bound {
+		return ErrOverloaded
+	}
+	l.waiting = append(l.waiting, c)
+	l.filled.Signal()
+	return nil
+}
+
+func (l *lane) work() {
+	var batch []*call
+	for {
+		batch = l.take(batch[:0])
+		if len(batch) == 0 {
+			return
+		}
+		l.send(batch)
+		clear(batch) // or the answers would live as long as the lane
+	}
+}
+
+// take waits for calls and moves as many as fit into one pipeline. It returns
+// none once the lane is closed.
+func (l *lane) take(into []*call) []*call {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.waiting) == 0 && !l.closed {
+		l.filled.Wait()
+	}
+	if l.closed {
+		return nil
+	}
+	n, bytes := 0, 0
+	for n < len(l.waiting) && n < maxPipeline {
+		if bytes += l.waiting[n].size; n > 0 && bytes > maxPipelineBytes {
+			break
+		}
+		n++
+	}
+	into = append(into, l.waiting[:n]...)
+	rest := copy(l.waiting, l.waiting[n:])
+	clear(l.waiting[rest:])
+	l.waiting = l.waiting[:rest]
+	if rest > 0 {
+		l.filled.Signal() // for a worker that waits
+	}
+	return into
+}
+
+// close fails what waits. Workers end after the pipeline that they are at; wait
+// waits for that.
+func (l *lane) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	for _, c := range l.waiting {
+		c.answer(ErrClosed)
+	}
+	l.waiting = nil
+	l.filled.Broadcast()
+}
+
+func (l *lane) wait() { l.workers.Wait() }
+
+func (c *call) answer(err error) {
+	c.err = err
+	c.done <- struct{}{}
+}
