@@ -45,22 +45,25 @@ func readChunk(id, at, count, entries string) (c chunk, ok bool) {
 	return c, true
 }
 
-// records reads the chunk's events from a number on. ok is false if one of them is not
-// what Append writes.
-func (c *chunk) records(from uint64) (recs []topic.Record, ok bool) {
+// records reads at most limit of the chunk's events, from a number on. ok is false if
+// they are not what Append writes.
+func (c *chunk) records(from uint64, limit int) (recs []topic.Record, ok bool) {
 	recs, err := topic.ReadEntries([]byte(c.entries), c.count)
 	if err != nil {
 		return nil, false
 	}
+	skip := 0
+	if from > c.first {
+		skip = int(min(from-c.first, uint64(len(recs))))
+	}
+	recs = recs[skip:]
+	recs = recs[:min(len(recs), limit)]
 	for i := range recs {
 		r := &recs[i]
 		if topic.CheckEvent(r.Name) != nil || !utf8.Valid(r.Data) || !json.Valid(r.Data) {
 			return nil, false
 		}
-		r.Seq, r.At = c.first+uint64(i), c.at
-	}
-	if from > c.first {
-		recs = recs[min(from-c.first, uint64(len(recs))):]
+		r.Seq, r.At = c.first+uint64(skip+i), c.at
 	}
 	return recs, true
 }

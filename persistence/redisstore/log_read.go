@@ -109,7 +109,7 @@ func (r *reading) take(fields []any) {
 	}
 	var recs []topic.Record
 	if ok {
-		recs, ok = c.records(r.next + 1)
+		recs, ok = c.records(r.next+1, r.limit-len(r.page.Records))
 	}
 	if !ok {
 		r.store.metrics.corrupt.Inc()
@@ -119,7 +119,7 @@ func (r *reading) take(fields []any) {
 	if c.first > r.next+1 {
 		r.gone(c.first)
 	}
-	r.page.Records = append(r.page.Records, recs[:min(len(recs), r.limit-len(r.page.Records))]...)
+	r.page.Records = append(r.page.Records, recs...)
 	r.next = c.last
 }
 

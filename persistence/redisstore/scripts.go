@@ -9,6 +9,8 @@ import (
 var (
 	//go:embed lua/common.lua
 	commonLua string
+	//go:embed lua/expiry.lua
+	expiryLua string
 	//go:embed lua/append.lua
 	appendLua string
 	//go:embed lua/read.lua
@@ -20,8 +22,8 @@ var (
 )
 
 var (
-	appendScript = redis.NewScript(commonLua + appendLua)
-	readScript   = redis.NewScript(commonLua + readLua)
+	appendScript = redis.NewScript(commonLua + expiryLua + appendLua)
+	readScript   = redis.NewScript(commonLua + expiryLua + readLua)
 	clearScript  = redis.NewScript(commonLua + clearLua)
 	renewScript  = redis.NewScript(commonLua + renewLua)
 )

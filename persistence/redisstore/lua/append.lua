@@ -5,117 +5,120 @@
 -- Answers epoch, newest number, time, then place (from 1) and number of each duplicate.
 -- An empty answer means that head and log contradicted each other and are gone.
 local IDS = 12
-local now, size, ttl, dedup = now_ms(), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local count, entries = tonumber(ARGV[9]), ARGV[10]
-local h, set = read_head(), {}
-if not h then
-	forget()
-	h = {epoch = ARGV[1], seq = 0, base = 1, gen = 0, since = now, ttl = '', due = 0}
-	set = {'epoch', h.epoch, 'since', num(now), 'gen', '0'}
+local ttl, fresh, entries, set = ARGV[6], tonumber(ARGV[9]), ARGV[10]
+if not epoch then
+	epoch, seq, base = ARGV[1], 0, 1
+	head = {}
+	set = {'epoch', epoch}
 end
+local answer = {epoch, '', stamp}
 
 -- Two hashes remember ids by turns: each is emptied when all in it are older than dedup.
-local dup, dups = {}, 0
-local answer = {h.epoch, '', num(now)}
+local dup, ids
 if #ARGV >= IDS then
-	if math.abs(now - h.since) > dedup then
-		h.gen, h.since = 1 - h.gen, now
-		redis.call('UNLINK', KEYS[3 + h.gen])
-		set[#set + 1] = 'gen'
-		set[#set + 1] = num(h.gen)
-		set[#set + 1] = 'since'
-		set[#set + 1] = num(now)
+	local dedup, since = tonumber(ARGV[7]), whole(head[7]) or 0
+	ids = head[6] == '1' and 4 or 3
+	if math.abs(now - since) > dedup then
+		ids = 7 - ids
+		call('UNLINK', KEYS[ids])
+		set = set or {}
+		set[#set + 1], set[#set + 2], set[#set + 3], set[#set + 4] = 'gen', ids - 3, 'since', stamp
 	end
+	dup = {}
 	for from = IDS, #ARGV, 1000 do
 		local to = math.min(from + 999, #ARGV)
 		for key = 3, 4 do
-			local found = redis.call('HMGET', KEYS[key], unpack(ARGV, from, to))
+			local found = call('HMGET', KEYS[key], unpack(ARGV, from, to))
 			for i = 1, to - from + 1 do
 				if found[i] then
-					local seq, at = string.match(found[i], '^(%d+) (%d+)$')
+					local number, at = string.match(found[i], '^(%d+) (%d+)$')
 					local place = from - IDS + i
-					if seq and now - at <= dedup and not dup[place] then
-						dup[place], dups = true, dups + 1
+					if number and now - at <= dedup and not dup[place] then
+						dup[place], fresh = true, fresh - 1
 						answer[#answer + 1] = place
-						answer[#answer + 1] = seq
+						answer[#answer + 1] = number
 					end
 				end
 			end
 		end
 	end
-	if dups > 0 then
-		local at, place, fresh = 1, 0, {}
+	if #answer > 3 then
+		local at, place, kept = 1, 0, {}
 		for length in string.gmatch(ARGV[11], '%d+') do
 			place = place + 1
-			if not dup[place] then fresh[#fresh + 1] = string.sub(entries, at, at + length - 1) end
+			if not dup[place] then kept[#kept + 1] = string.sub(entries, at, at + length - 1) end
 			at = at + length
 		end
-		entries = table.concat(fresh)
+		entries = table.concat(kept)
 	end
 end
 
-local fresh = count - dups
-local first, last = h.seq + 1, h.seq + fresh
+local last = seq + fresh
 if last > MAX then return redis.error_reply('TROUPE the topic has used up its numbers') end
-answer[2] = num(last)
-if fresh == 0 and ARGV[8] ~= '1' and #set == 0 then return answer end
+local newest = format(NUM, last)
+answer[2] = newest
+if fresh == 0 and not set and ARGV[8] ~= '1' then return answer end
 
-local tend = ARGV[6] ~= h.ttl or ttl > 0 and (now >= h.due or h.due > now + SLACK)
-local base = h.base
-if fresh > 0 then
-	if tend and ttl > 0 then base = unexpired(base, h.seq, now - ttl) end
-	base = math.max(base, last - size + 1)
-	local id, stamp = num(last) .. '-0', num(now)
-	local added = redis.pcall('XADD', KEYS[2], 'NOMKSTREAM', 'MINID', '~', num(base), id, 't', stamp, 'n', fresh, 'e', entries)
+local tend = ttl ~= head[4]
+if ttl ~= '0' then
+	local due = whole(head[5]) or 0
+	tend = tend or now >= due or due > now + SLACK
+end
+local oldest
+if fresh == 0 then
+	oldest = format(NUM, base)
+else
+	if tend and ttl ~= '0' then base = unexpired(base, seq, now - ttl) end
+	if base <= last - ARGV[5] then base = last - ARGV[5] + 1 end
+	oldest = format(NUM, base)
+	local id = newest .. '-0'
+	local added = redis.pcall('XADD', KEYS[2], 'NOMKSTREAM', 'MINID', '~', oldest, id, 't', stamp, 'n', fresh, 'e', entries)
 	if not added then
-		base = math.max(first, base)
+		oldest = format(NUM, math.max(base, seq + 1))
 		added = redis.pcall('XADD', KEYS[2], id, 't', stamp, 'n', fresh, 'e', entries)
 	end
-	if type(added) == 'table' and added.err then
+	if type(added) == 'table' then
 		if not string.find(added.err, 'equal or smaller', 1, true) then return added end
-		forget()
+		call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
 		return {}
 	end
 end
 
-if #ARGV >= IDS and fresh > 0 then
-	local put, seq, any = {}, h.seq, false
+if ids and fresh > 0 then
+	local put, number, any = {}, seq, false
 	for i = IDS, #ARGV do
 		if not dup[i - IDS + 1] then
-			seq = seq + 1
+			number = number + 1
 			if ARGV[i] ~= '' then
 				put[#put + 1] = ARGV[i]
-				put[#put + 1] = num(seq) .. ' ' .. num(now)
+				put[#put + 1] = format(NUM, number) .. ' ' .. stamp
 				any = true
 			end
 		end
 		if #put >= 2000 or i == #ARGV and #put > 0 then
-			redis.call('HSET', KEYS[3 + h.gen], unpack(put))
+			call('HSET', KEYS[ids], unpack(put))
 			put = {}
 		end
 	end
-	if any then redis.call('PEXPIRE', KEYS[3 + h.gen], num(dedup + SLACK)) end
+	if any then call('PEXPIRE', KEYS[ids], format(NUM, ARGV[7] + SLACK)) end
 end
 
-set[#set + 1] = 'seq'
-set[#set + 1] = num(last)
-set[#set + 1] = 'base'
-set[#set + 1] = num(base)
-if tend then
-	set[#set + 1] = 'ttl'
-	set[#set + 1] = ARGV[6]
-	set[#set + 1] = 'due'
-	set[#set + 1] = num(now + math.min(SLACK, math.max(1000, math.floor(ttl / 8))))
-end
-redis.call('HSET', KEYS[1], unpack(set))
-if tend and ttl > 0 then
-	redis.call('PEXPIRE', KEYS[2], num(ttl + SLACK))
-	redis.call('PEXPIRE', KEYS[1], num(ttl + dedup + SLACK + DAY))
-elseif tend then
-	redis.call('PERSIST', KEYS[2])
-	redis.call('PERSIST', KEYS[1])
+if set then call('HSET', KEYS[1], unpack(set)) end
+if not tend then
+	call('HSET', KEYS[1], 'seq', newest, 'base', oldest)
+else
+	local due = now + math.min(SLACK, math.max(1000, math.floor(ttl / 8)))
+	call('HSET', KEYS[1], 'seq', newest, 'base', oldest, 'ttl', ttl, 'due', format(NUM, due))
+	if ttl ~= '0' then
+		call('PEXPIRE', KEYS[2], format(NUM, ttl + SLACK))
+		call('PEXPIRE', KEYS[1], format(NUM, ttl + ARGV[7] + SLACK + DAY))
+	else
+		call('PERSIST', KEYS[2])
+		call('PERSIST', KEYS[1])
+	end
 end
 if fresh > 0 then
-	redis.call(ARGV[3], ARGV[4], ARGV[2] .. h.epoch .. ' ' .. num(first) .. ' ' .. num(now) .. ' ' .. fresh .. '\n' .. entries)
+	call(ARGV[3], ARGV[4], ARGV[2] .. epoch .. ' ' .. (fresh > 1 and format(NUM, seq + 1) or newest) .. ' ' .. stamp ..
+		' ' .. fresh .. '\n' .. entries)
 end
 return answer

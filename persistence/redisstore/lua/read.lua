@@ -1,38 +1,35 @@
 -- ARGV: 1 epoch if a new one is needed, 2 after, 3 limit, 4 size, 5 ttl (ms), 6 bytes after which it
 -- is enough. Answers epoch, newest number, oldest number, time, then id, time, count and entries of
 -- each chunk from after on.
-local now, after, want, size, ttl, enough = now_ms(), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]),
-	tonumber(ARGV[5]), tonumber(ARGV[6])
-local h = read_head()
-if not h then
+if not epoch then
 	-- The first event will have this epoch, if it comes within a day.
-	forget()
-	redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'seq', '0', 'base', '1', 'gen', '0', 'since', num(now))
-	redis.call('PEXPIRE', KEYS[1], DAY)
-	return {ARGV[1], '0', '1', num(now)}
+	call('HSET', KEYS[1], 'epoch', ARGV[1], 'seq', '0', 'base', '1')
+	call('PEXPIRE', KEYS[1], DAY)
+	return {ARGV[1], '0', '1', stamp}
 end
-if h.seq == 0 or h.ttl ~= '0' then
+if seq == 0 or head[4] ~= '0' then
 	-- What somebody asks for stays.
-	local left = redis.call('PTTL', KEYS[1])
-	if left >= 0 and left < DAY / 2 then redis.call('PEXPIRE', KEYS[1], DAY) end
+	local left = call('PTTL', KEYS[1])
+	if left >= 0 and left < DAY / 2 then call('PEXPIRE', KEYS[1], DAY) end
 end
 
-local oldest = math.max(h.base, h.seq - size + 1)
-if oldest <= h.seq then
-	if ttl > 0 then
-		oldest = unexpired(oldest, h.seq, now - ttl)
-	elseif want == 0 and redis.call('EXISTS', KEYS[2]) == 0 then
-		oldest = h.seq + 1
+local after, want, size, ttl, enough = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
+local oldest = math.max(base, seq - size + 1)
+if oldest <= seq then
+	if ttl ~= '0' then
+		oldest = unexpired(oldest, seq, now - ttl)
+	elseif want == 0 and call('EXISTS', KEYS[2]) == 0 then
+		oldest = seq + 1
 	end
 end
 
 -- Chunks are of any size, so steps grow with what the last ones held: the cost stays near
 -- that of what is returned.
-local answer, at = {h.epoch, num(h.seq), num(oldest), num(now)}, 4
+local answer, at = {epoch, format(NUM, seq), format(NUM, oldest), stamp}, 4
 local from, step, chunks, events, bytes = math.max(after + 1, oldest), 1, 0, 0, 0
-want = math.min(want, h.seq - from + 1)
+want = math.min(want, seq - from + 1)
 while want > events and bytes < enough do
-	local got = redis.call('XRANGE', KEYS[2], num(from), '+', 'COUNT', step)
+	local got = call('XRANGE', KEYS[2], format(NUM, from), '+', 'COUNT', step)
 	for _, entry in ipairs(got) do
 		local last, first = chunk(entry)
 		local f = entry[2]
