@@ -26,6 +26,9 @@
 //     the memory is gone (TestPagesChatAcrossARestart).
 //   - A publish whose answer was lost is stored once
 //     (TestLostAnswerIsStoredOnce).
+//   - While a backend of the node is down the page says so, also one that is
+//     opened meanwhile, and no longer (TestOutageIsShown). It says whether the node
+//     is one of a cluster or has all in memory (TestMemoryIsTold).
 //   - What others send is shown as text (TestMarkupStaysText).
 //   - What the page tells to type works as it stands (TestSnippetsWork).
 //   - It works at 360 pixels, with the keyboard alone, and in the dark

@@ -46,19 +46,20 @@ func buildNode(t *testing.T) string {
 type node struct {
 	t      *testing.T
 	listen string
+	args   []string
 	cmd    *exec.Cmd
 	read   chan struct{} // closed when its output has ended
 }
 
 // serveNode starts a node; it is killed when the test ends.
-func serveNode(t *testing.T) *node {
+func serveNode(t *testing.T, args ...string) *node {
 	t.Helper()
 	var lc net.ListenConfig
 	l, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &node{t: t, listen: l.Addr().String()}
+	n := &node{t: t, listen: l.Addr().String(), args: args}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func (n *node) url() string { return "http://" + n.listen + "/" }
 // start returns when the node says that it serves.
 func (n *node) start() {
 	n.t.Helper()
-	n.cmd = exec.Command(buildNode(n.t), "--listen", n.listen)
+	n.cmd = exec.Command(buildNode(n.t), append([]string{"--listen", n.listen}, n.args...)...)
 	n.cmd.Env = []string{"HOME=" + n.t.TempDir()} // nobody's settings
 	out, err := n.cmd.StderrPipe()
 	if err != nil {

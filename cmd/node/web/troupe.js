@@ -6,8 +6,8 @@
 //   await client.subscribe('chat:lobby', (e) => console.log(e.data), { since: 0 });
 //   await client.publish('chat:lobby', 'message', { text: 'hello' });
 //
-// Whatever the network does: events of a topic with history arrive in order, each once, and `gap`
-// tells what is lost; a publish is stored once, or rejected. Nothing is dropped in silence.
+// Events of a topic with history arrive in order, each once, and `gap` tells what is lost; a
+// publish is stored once, or rejected.
 
 /** @typedef {{topic: string, event: string, data: any, seq?: number, epoch?: string}} TopicEvent
  *   seq and epoch are the position, in topics with history.
@@ -64,7 +64,8 @@ class Client {
 
   /** Listens to status (Status), gap (Gap), denied ({topic, reason}: a subscription has ended),
    * event (TopicEvents nobody subscribed to), frame ({out, text}: all sent and received),
-   * resumed (gaps are filled or told), welcome and error of the node. Returns what ends it. */
+   * resumed (gaps are filled or told), degraded and recovered ({backend, at, reason}: a backend
+   * of the node), welcome and error of the node. Returns what ends it. */
   on(type, listener) {
     if (!this.#listeners.has(type)) this.#listeners.set(type, new Set());
     this.#listeners.get(type).add(listener);
@@ -242,6 +243,7 @@ class Client {
 
   #event(e) {
     const t = this.#topics.get(e.topic);
+    if (e.topic === '__system') this.#emit(e.event, e.data);
     if (!t) return this.#emit('event', e);
     if (!t.accepted) return; // meant for an earlier subscription
     if (e.seq !== undefined) {

@@ -1,11 +1,13 @@
 // What stands around the room: the state of the connection, colours, views of the narrow screen,
 // tabs and the copy button.
 
-import { $, store } from './dom.js';
+import { $, h, store } from './dom.js';
+import { timeOfDay } from './log.js';
 
 /** Starts all of it. */
 export function chrome(client) {
   connection(client);
+  outage(client);
   skip();
   theme();
   views();
@@ -39,6 +41,26 @@ function describe({ state, code }, trouble) {
   if (state === 'open') return 'Connected';
   if (state === 'closed') return `Closed for good (${code})`;
   return trouble ? 'No connection, trying again' : 'Connecting';
+}
+
+// ---- a backend of the node that is down ----
+
+function outage(client) {
+  const down = new Map(); // backend -> what the node said
+  const show = () => {
+    $('outage').hidden = down.size === 0;
+    $('outage').replaceChildren(...[...down.values()].map(sentence));
+  };
+  client.on('degraded', (d) => { down.set(d.backend, d); show(); });
+  client.on('recovered', (d) => { down.delete(d.backend); show(); });
+  client.on('welcome', () => { down.clear(); show(); }); // this node says again what is down
+}
+
+function sentence({ backend, at, reason }) {
+  const name = backend.charAt(0).toUpperCase() + backend.slice(1);
+  const why = reason ? ` (${reason})` : '';
+  return h('span', {}, h('b', {}, `${name} is down since ${timeOfDay(at)}${why}.`),
+    ' Messages can not be stored now and are not taken. What needs no history still reaches everyone on this node, and once it is back this page is given what it missed. ');
 }
 
 // The part of the address behind # is the room, so the link that skips must not change it.

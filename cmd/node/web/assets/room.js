@@ -3,6 +3,7 @@
 import { $, count, h } from './dom.js';
 import { timeOfDay } from './log.js';
 import { cleanName, hueOf, newId } from './profile.js';
+import { shared } from './stats.js';
 
 const SEEN = 5000; // ids of messages remembered, to show each once
 
@@ -166,7 +167,8 @@ export class Room {
       this.#pending.delete(id);
       this.#log.add(this.#shown(data));
     }
-    const text = this.#away ? 'The node was restarted, its memory history is gone' : 'The history of this room was cleared';
+    const lost = shared() ? 'The history of this room began anew in Redis' : 'The node was restarted, its memory history is gone';
+    const text = this.#away || shared() ? lost : 'The history of this room was cleared';
     const full = `${text}; messages above are kept only in this window.`;
     if (this.#away && !this.#log.empty) {
       this.#away.change(full, true);

@@ -10,6 +10,11 @@ export async function answers() {
   try { return (await fetch('/stats', { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) })).ok; } catch { return false; }
 }
 
+let backend = '';
+
+/** Whether the node shares its topics with others, as far as it has said. */
+export const shared = () => backend !== '';
+
 /** Keeps the figures current. */
 export function stats() {
   let busy = false;
@@ -39,7 +44,12 @@ function show(s) {
     el.textContent = key === 'heapBytes' ? `${(s[key] / 2 ** 20).toFixed(1)} MiB` : s[key].toLocaleString('en');
   }
   $('node-id').textContent = s.node;
-  $('node-note').textContent = `Version ${s.version}, up ${duration(s.uptimeSeconds)}.`;
+  backend = s.backend;
+  $('node-note').textContent = `${where(s)} Version ${s.version}, up ${duration(s.uptimeSeconds)}.`;
+}
+
+function where(s) {
+  return s.backend ? `One of a cluster of ${count(s.members, 'node')} over Redis.` : 'All in memory: a cluster of one.';
 }
 
 function duration(seconds) {

@@ -267,6 +267,18 @@ const tests = {
     client.close();
   },
 
+  async 'a backend that is down, and back'(w) {
+    const client = connect('/ws');
+    const told = [];
+    for (const what of ['degraded', 'recovered']) client.on(what, (d) => told.push([what, d]));
+    w.socket.open();
+    w.socket.receive({ topic: '__system', event: 'degraded', data: { backend: 'redis', at: 1, reason: 'timeout' } });
+    w.socket.receive({ topic: 'mine', event: 'degraded', data: 'of a topic' });
+    w.socket.receive({ type: 'batch', events: [{ topic: '__system', event: 'recovered', data: { backend: 'redis', at: 2 } }] });
+    equal(told, [['degraded', { backend: 'redis', at: 1, reason: 'timeout' }], ['recovered', { backend: 'redis', at: 2 }]]);
+    client.close();
+  },
+
   async 'events nobody subscribed to, raw frames and the end of listening'(w) {
     const client = connect('/ws');
     const events = [], frames = [];
