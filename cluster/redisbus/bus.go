@@ -108,6 +108,7 @@ func New(cfg Config) (*Bus, error) {
 		b.deaf = br.OnChange(b.onHealth)
 	}
 	b.wait.Go(func() { b.placeAll(ctx) })
+	b.wait.Go(func() { b.keepAsking(ctx) })
 	return b, nil
 }
 

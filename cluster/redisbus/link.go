@@ -121,6 +121,9 @@ func (l *link) write(ctx context.Context, n *line) error {
 func (l *link) take() []command {
 	l.bus.mu.Lock()
 	defer l.bus.mu.Unlock()
+	if l.inflight+min(len(l.dirty), portion) > unanswered {
+		return nil // what follows would be many small commands
+	}
 	var cmds []command
 	now := time.Now()
 	n := 0

@@ -43,6 +43,26 @@ func (l *link) keepPinging(ctx context.Context) error {
 	}
 }
 
+// keepAsking tries the server while there is no connection to hear a ping on. By
+// that the breaker learns that it is gone, and that it is back.
+func (b *Bus) keepAsking(ctx context.Context) {
+	ticker := time.NewTicker(b.cfg.Ping)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		b.mu.RLock()
+		hears := b.homeLink != nil && b.homeLink.up
+		b.mu.RUnlock()
+		if !hears {
+			_ = b.send(ctx, b.home, nil) // the outcome is the breaker's
+		}
+	}
+}
+
 func (l *link) nextPing(now time.Time) (number uint64, payload []byte) {
 	l.bus.mu.Lock()
 	defer l.bus.mu.Unlock()

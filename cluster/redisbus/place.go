@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -14,7 +15,8 @@ import (
 // asked again for what it refused. Both are jittered: many nodes lose
 // their connections at the same moment.
 const (
-	firstPause   = 50 * time.Millisecond
+	firstPause   = 10 * time.Millisecond
+	lookupPause  = 100 * time.Millisecond // where a Cluster does not say who serves a slot
 	longestPause = 2 * time.Second
 )
 
@@ -56,11 +58,17 @@ func (b *Bus) placeNow(ctx context.Context) {
 	if !b.placeHome(ctx) {
 		return
 	}
-	for _, e := range b.takeAdrift() {
-		opts, err := b.locate(ctx, e.channel)
+	for some := range slices.Chunk(b.takeAdrift(), portion) {
+		servers := make([]*redis.Options, len(some))
+		errs := make([]error, len(some))
+		for i, e := range some {
+			servers[i], errs[i] = b.locate(ctx, e.channel)
+		}
 		b.mu.Lock()
-		if e.next() == place {
-			b.put(ctx, e, opts, err)
+		for i, e := range some {
+			if e.next() == place && !e.listed {
+				b.put(ctx, e, servers[i], errs[i])
+			}
 		}
 		b.mu.Unlock()
 	}
@@ -79,7 +87,7 @@ func (b *Bus) placeHome(ctx context.Context) (goOn bool) {
 	opts, err := b.locate(ctx, b.home)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.homeNext = time.Now().Add(jitter(2 * firstPause))
+	b.homeNext = time.Now().Add(jitter(lookupPause))
 	if err == nil {
 		b.homeLink = b.linkTo(ctx, opts, b.home)
 		b.homeNext = b.patienceOf(opts.Addr).until
@@ -113,7 +121,7 @@ func (b *Bus) takeAdrift() []*entry {
 // put gives an entry to its connection, or puts it off. The caller holds mu.
 func (b *Bus) put(ctx context.Context, e *entry, opts *redis.Options, err error) {
 	if err != nil {
-		b.park(e, time.Now().Add(jitter(firstPause)))
+		b.park(e, time.Now().Add(jitter(lookupPause)))
 		return
 	}
 	l := b.linkTo(ctx, opts, e.channel)
