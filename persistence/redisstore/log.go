@@ -36,7 +36,7 @@ func (s *Store) Append(ctx context.Context, name string, batch []topic.Entry, ke
 		return topic.Appended{}, fmt.Errorf("redisstore: append: %d entries, %d bytes: %w", p.fresh, len(p.entries), ErrTooLarge)
 	}
 	args := append([]any{newEpoch(), s.head, s.publish, s.names.Channel(name),
-		max(keep.Size, 1), millis(keep.TTL), millis(keep.Dedup), flag(s.replicas > 0),
+		max(keep.Size, 1), millis(keep.TTL), millis(keep.Dedup),
 		p.fresh, p.entries, p.lengths}, p.ids...)
 	for tries := 3; ; tries-- {
 		answer, err := s.append(ctx, name, args)
@@ -81,11 +81,4 @@ func (s *Store) Renew(ctx context.Context, name, epoch string) error {
 // millis rounds up, so that what is asked for is kept.
 func millis(d time.Duration) int64 {
 	return max(0, int64((d+time.Millisecond-1)/time.Millisecond))
-}
-
-func flag(on bool) string {
-	if on {
-		return "1"
-	}
-	return "0"
 }

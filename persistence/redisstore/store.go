@@ -14,9 +14,6 @@ import (
 	"github.com/troupe-rt/troupe/topic"
 )
 
-// DefaultReplicaTimeout is how long an Append waits for replicas.
-const DefaultReplicaTimeout = time.Second
-
 // Config of a Store. Conn is required.
 type Config struct {
 	// Conn is the node's way to Redis. The Store does not close it.
@@ -34,10 +31,10 @@ type Config struct {
 	// Defaults to 0: Redis itself is enough.
 	Replicas int
 
-	// ReplicaTimeout bounds the wait for them; it is in milliseconds at Redis. It has to be
-	// below the timeout of Conn.
+	// ReplicaTimeout bounds the wait for them, in whole milliseconds. It has to be
+	// shorter than the timeout of Conn.
 	//
-	// Defaults to one second.
+	// Defaults to half of that.
 	ReplicaTimeout time.Duration
 
 	Registerer prometheus.Registerer // nil counts without exposing
@@ -63,7 +60,7 @@ func New(cfg Config) *Store {
 		head:           topic.FrameHead(cmp.Or(cfg.Node, newEpoch())),
 		publish:        "publish",
 		replicas:       max(cfg.Replicas, 0),
-		replicaTimeout: max(cmp.Or(cfg.ReplicaTimeout, DefaultReplicaTimeout), time.Millisecond),
+		replicaTimeout: max(cmp.Or(cfg.ReplicaTimeout, cfg.Conn.Timeout()/2), time.Millisecond),
 		metrics:        newMetrics(cfg.Registerer),
 	}
 	if cfg.Conn.Cluster() {

@@ -1,11 +1,11 @@
 -- ARGV: 1 epoch if a new one is needed, 2 what the frame begins with, 3 the command that publishes,
--- 4 channel, 5 size, 6 ttl, 7 dedup (both ms), 8 "1": write even if nothing is fresh, 9 count, 10
--- entries, 11 their lengths, then an id for each entry ('': none), or nothing. No two ids are equal.
+-- 4 channel, 5 size, 6 ttl, 7 dedup (both ms), 8 count, 9 entries, 10 their lengths, then an id for
+-- each entry ('': none), or nothing. No two ids are equal.
 --
 -- Answers epoch, newest number, time, then place (from 1) and number of each duplicate.
 -- An empty answer means that head and log contradicted each other and are gone.
-local IDS = 12
-local ttl, fresh, entries, set = ARGV[6], tonumber(ARGV[9]), ARGV[10]
+local IDS = 11
+local ttl, fresh, entries, set = ARGV[6], tonumber(ARGV[8]), ARGV[9]
 if not epoch then
 	epoch, seq, base = ARGV[1], 0, 1
 	head = {}
@@ -44,7 +44,7 @@ if #ARGV >= IDS then
 	end
 	if #answer > 3 then
 		local at, place, kept = 1, 0, {}
-		for length in string.gmatch(ARGV[11], '%d+') do
+		for length in string.gmatch(ARGV[10], '%d+') do
 			place = place + 1
 			if not dup[place] then kept[#kept + 1] = string.sub(entries, at, at + length - 1) end
 			at = at + length
@@ -57,7 +57,7 @@ local last = seq + fresh
 if last > MAX then return redis.error_reply('TROUPE the topic has used up its numbers') end
 local newest = format(NUM, last)
 answer[2] = newest
-if fresh == 0 and not set and ARGV[8] ~= '1' then return answer end
+if fresh == 0 and not set then return answer end
 
 local tend = ttl ~= head[4]
 if ttl ~= '0' then
