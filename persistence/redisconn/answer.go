@@ -89,6 +89,8 @@ func hint(err error, t *target) string {
 		return "user or password is wrong"
 	case redis.HasErrorPrefix(err, "NOPERM"):
 		return "the user may not do this; see ACL in Redis' manual"
+	case redis.HasErrorPrefix(err, "DB index is out of range"):
+		return "the server has fewer databases"
 	case strings.Contains(text, "x509:") || strings.Contains(text, "tls:"):
 		return "TLS failed: is rediss:// right for this port, and its certificate one that this system trusts?"
 	case strings.Contains(text, "no such host"):

@@ -2,6 +2,7 @@ package redisconn_test
 
 import (
 	"context"
+	"os"
 	"testing"
 	"time"
 
@@ -46,3 +47,14 @@ func set(c *redisconn.Conn, t testing.TB, key string, value any) error {
 }
 
 const soon = 10 * time.Second
+
+// shortDir is for sockets, whose paths may have few characters.
+func shortDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}

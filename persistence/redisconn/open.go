@@ -47,6 +47,10 @@ func Open(ctx context.Context, cfg Config) (*Conn, error) {
 func (t *target) connect(ctx context.Context, timeout time.Duration) (redis.UniversalClient, bool, error) {
 	client := t.client()
 	about, err := hello(ctx, client, timeout)
+	if redis.HasErrorPrefix(err, "SELECT is not allowed in cluster mode") {
+		_ = client.Close()
+		return nil, false, &ConfigError{"redis", ruleNoDB}
+	}
 	if err != nil {
 		_ = client.Close()
 		return nil, false, fmt.Errorf("redisconn: connect: %w (%s)", err, hint(err, t))
@@ -83,9 +87,6 @@ func (t *target) client() redis.UniversalClient {
 // asCluster connects again to what turned out to be a node of a Cluster.
 func (t *target) asCluster(ctx context.Context, timeout time.Duration) (redis.UniversalClient, bool, error) {
 	o := t.single
-	if o.DB != 0 {
-		return nil, false, &ConfigError{"redis", ruleNoDB}
-	}
 	if o.Network == "unix" {
 		return nil, false, &ConfigError{"redis", "names the socket of a node of a Cluster: use redis://, as the other nodes are reached that way"}
 	}

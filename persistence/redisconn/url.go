@@ -1,6 +1,7 @@
 package redisconn
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"slices"
@@ -143,23 +144,27 @@ func ruleOf(err error) string {
 
 // settle gives the options what Troupe decides. Nothing is repeated by go-redis: a
 // command whose answer was lost may have run, and it is for the caller to know
-// whether it may run again.
+// whether it may run again. One pool serves single commands and pipelines, so that
+// a lane keeps its connection.
 func (t *target) settle(timeout time.Duration, connected func()) {
 	calm := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	onConnect := func(context.Context, *redis.Conn) error { connected(); return nil }
 	if o := t.single; o != nil {
 		o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled = -1, 1, true
 		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = timeout, timeout, timeout, timeout
+		o.PipelinePoolSize = cmp.Or(o.PipelinePoolSize, -1)
 		o.MaintNotificationsConfig, o.OnConnect = calm, onConnect
 	}
 	if o := t.sentinel; o != nil {
 		o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled = -1, 1, true
 		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = timeout, timeout, timeout, timeout
+		o.PipelinePoolSize = cmp.Or(o.PipelinePoolSize, -1)
 		o.OnConnect = onConnect
 	}
 	if o := t.cluster; o != nil {
 		o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled = -1, 1, true
 		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = timeout, timeout, timeout, timeout
+		o.PipelinePoolSize = cmp.Or(o.PipelinePoolSize, -1)
 		o.MaintNotificationsConfig, o.OnConnect = calm, onConnect
 	}
 }

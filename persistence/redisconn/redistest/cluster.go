@@ -25,7 +25,7 @@ func StartCluster(t testing.TB, masters int, args ...string) *Cluster {
 	t.Helper()
 	c := &Cluster{Nodes: make([]*Server, masters)}
 	all := append([]string{"--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
-		"--cluster-node-timeout", "2000"}, args...)
+		"--cluster-node-timeout", "2000", "--cluster-announce-ip", "127.0.0.1"}, args...)
 	for i := range c.Nodes {
 		c.Nodes[i] = Start(t, all...)
 	}
