@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/troupe-rt/troupe/cmd/node/doctor"
+	"github.com/troupe-rt/troupe/persistence/redisconn"
 )
 
 // doctorTimeout bounds the whole examination.
@@ -31,6 +33,7 @@ func (c *doctorCommand) Run(ctx context.Context, m *Main, flags given) error {
 	if loaded.Redis == "" {
 		return &usageError{errors.New("say which Redis, with --redis, TROUPE_REDIS or redis in a file: node doctor --redis redis://localhost:6379")}
 	}
+	redisconn.LogTo(slog.New(slog.DiscardHandler)) // the findings say it
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
 	report, err := doctor.Examine(ctx, doctor.Options{

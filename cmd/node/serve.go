@@ -24,6 +24,7 @@ func (c *serveCommand) Run(ctx context.Context, m *Main, flags given) error {
 	}
 	logger := newLogger(m.Stderr, loaded.Log)
 	raiseFileLimit(logger)
+	redisconn.LogTo(logger)
 	s, err := startServer(ctx, loaded, logger, newExposition())
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package doctor
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -29,7 +30,9 @@ func checkRights(missing []Refusal) Finding {
 	}
 	var names []string
 	for _, m := range missing {
-		names = append(names, m.Command)
+		if !slices.Contains(names, m.Command) {
+			names = append(names, m.Command)
+		}
 	}
 	return Finding{Check: "rights", Verdict: Fail,
 		What:   fmt.Sprintf("These commands do not work: %s (%s).", strings.Join(names, ", "), plain(missing[0].Err)),
@@ -68,13 +71,20 @@ func checkLatency(median time.Duration) Finding {
 	return f
 }
 
-// clockSlack is more than clocks that are kept by NTP differ.
-const clockSlack = 2 * time.Second
+// Clocks that are kept by NTP differ by less than clockSlack; less than
+// clockNoise is not measured.
+const (
+	clockSlack = 2 * time.Second
+	clockNoise = 10 * time.Millisecond
+)
 
 func checkClock(ahead time.Duration) Finding {
 	what, off := "Redis's clock is ahead of this machine's by "+timeText(ahead)+".", ahead
 	if ahead < 0 {
 		what, off = "Redis's clock is behind this machine's by "+timeText(-ahead)+".", -ahead
+	}
+	if off < clockNoise {
+		what = "Redis's clock and this machine's agree within " + clockNoise.String() + "."
 	}
 	if off > clockSlack {
 		return Finding{Check: "clock", Verdict: Warn, What: what,
