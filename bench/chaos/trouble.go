@@ -1,0 +1,118 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// errPublished ends the trouble.
+var errPublished = errors.New("everything is published")
+
+// trouble does what the settings say until ctx ends.
+func (x *scene) trouble(ctx context.Context) error {
+	cutting := make(chan struct{})
+	stop, cancel := context.WithCancel(ctx)
+	go func() { // waited for below
+		defer close(cutting)
+		x.cutClients(stop)
+	}()
+	defer func() {
+		cancel()
+		<-cutting
+	}()
+	for _, act := range []struct {
+		at float64 // of the messages
+		do func(context.Context) error
+	}{{0.25, x.restartRedis}, {0.5, x.killNode}, {0.75, x.restartRedis}} {
+		for float64(x.acked()) < act.at*float64(x.settings.messages) && ctx.Err() == nil {
+			pause(ctx, 5*time.Millisecond)
+		}
+		if ctx.Err() != nil {
+			return nil // too few messages for so much trouble
+		}
+		// What was begun is finished: at the end everything has to be there.
+		if err := act.do(context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cutClients closes all connections of Redis again and again.
+func (x *scene) cutClients(ctx context.Context) {
+	if x.settings.cut == 0 {
+		return
+	}
+	tick := time.NewTicker(x.settings.cut)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			_ = x.redis.CutClients(ctx) // Redis may be away
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (x *scene) restartRedis(ctx context.Context) error {
+	how := x.settings.restart
+	if how == noRestart {
+		return nil
+	}
+	copied := filepath.Join(x.dir, "copy")
+	if how == rolled {
+		if err := os.CopyFS(copied, os.DirFS(x.data())); err != nil {
+			return fmt.Errorf("chaos: copy Redis' data: %w", err)
+		}
+		pause(ctx, time.Second)
+	}
+	x.log("Redis goes away (%s)", how)
+	if how == keepData {
+		x.redis.Stop()
+	} else {
+		x.redis.Kill()
+	}
+	if how == emptied || how == rolled {
+		if err := os.RemoveAll(x.data()); err != nil {
+			return fmt.Errorf("chaos: remove Redis' data: %w", err)
+		}
+		if err := os.Mkdir(x.data(), 0o700); err != nil {
+			return fmt.Errorf("chaos: %w", err)
+		}
+	}
+	if how == rolled {
+		if err := os.Rename(copied, x.data()); err != nil {
+			return fmt.Errorf("chaos: put Redis' data back: %w", err)
+		}
+	}
+	pause(ctx, x.settings.down)
+	if err := x.redis.Run(ctx); err != nil {
+		return err
+	}
+	x.log("Redis is back")
+	return nil
+}
+
+// killNode kills the last node and starts it again.
+func (x *scene) killNode(ctx context.Context) error {
+	if !x.settings.kill || len(x.nodes) < 2 {
+		return nil
+	}
+	last := len(x.nodes) - 1
+	x.log("node %d is killed", last)
+	x.nodes[last].process.Kill()
+	x.nodes[last].process.Stop()
+	pause(ctx, x.settings.down)
+	if err := x.startNode(ctx, last); err != nil {
+		return err
+	}
+	x.log("node %d is back", last)
+	return nil
+}
