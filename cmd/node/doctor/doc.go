@@ -10,7 +10,7 @@
 //     managed Redis forbids CONFIG (TestForbiddenConfig).
 //   - A command that Troupe needs and this user may not run is found by running
 //     it on keys of its own under the prefix, which are removed (TestMissingRights,
-//     TestLeavesNothingBehind).
+//     TestNeededIsWhatScriptsUse, TestLeavesNothingBehind).
 //   - A whole examination is bounded by its context, and by a deadline for each
 //     question (TestHangingServer).
 //   - Nothing of it shows the password (TestSecretStaysHidden).

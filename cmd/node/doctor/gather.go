@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -31,6 +32,10 @@ func Examine(ctx context.Context, o Options) (*Report, error) {
 	connecting, cancel := context.WithTimeout(ctx, 2*questionTimeout)
 	defer cancel()
 	conn, err := redisconn.Open(connecting, redisconn.Config{URL: o.URL, Prefix: o.Prefix, Timeout: questionTimeout})
+	var old *redisconn.VersionError
+	if errors.As(err, &old) { // nothing else of it matters
+		return &Report{Redis: o.Shown, Verdict: Fail, Findings: checkVersion(&Server{Info: map[string]string{"redis_version": old.Have}})}, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("doctor: %w", err)
 	}

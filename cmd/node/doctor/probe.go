@@ -21,15 +21,15 @@ func (e *examination) needed(replicas int) [][]any {
 	all := [][]any{
 		{"ping"}, {"time"},
 		{"hset", head, "epoch", "x", "seq", "1"}, {"hmget", head, "epoch", "seq"}, {"hget", head, "seq"}, {"hgetall", head},
-		{"hincrby", head, "seq", "1"}, {"hdel", head, "seq"}, {"exists", head}, {"pexpire", head, "60000"},
-		{"xadd", log, "1-0", "e", "1"}, {"xrange", log, "-", "+", "COUNT", "1"}, {"xrevrange", log, "+", "-", "COUNT", "1"},
-		{"xlen", log}, {"xtrim", log, "MAXLEN", "~", "1"},
-		{"hset", ids, "id", "1"}, {"rename", ids, n.IDs(t, 1)}, {"set", ids, "1", "PX", "60000"}, {"get", ids},
+		{"hlen", head}, {"hstrlen", head, "seq"}, {"hrandfield", head}, {"hdel", head, "seq"},
+		{"exists", head}, {"pexpire", head, "60000"}, {"pttl", head}, {"persist", head},
+		{"xadd", log, "MAXLEN", "~", "1", "1-0", "e", "1"}, {"xrange", log, "-", "+", "COUNT", "1"},
+		{"set", ids, "1", "PX", "60000"}, {"getrange", ids, "0", "0"},
 		{"zadd", set, "1", "m"}, {"zscore", set, "m"}, {"zrange", set, "0", "-1"}, {"zrangebyscore", set, "-inf", "+inf"}, {"zrem", set, "m"},
 		{publish, n.Channel(t), "x"},
-		{"eval", "return redis.call('EXISTS', KEYS[1])", "1", head}, {"script", "load", "return 1"},
+		{"eval", "return redis.call('EXISTS', KEYS[1])", "1", head},
 		{"evalsha", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db", "1", head},
-		{"del", n.IDs(t, 1)}, {"unlink", head, log, ids},
+		{"unlink", head, log, ids},
 	}
 	if replicas > 0 {
 		all = append(all, []any{"wait", "0", "1"})
@@ -45,8 +45,8 @@ func (e *examination) refusals(ctx context.Context, replicas int) []Refusal {
 			failed = append(failed, Refusal{strings.ToUpper(fmt.Sprint(args[0])), err})
 		}
 	}
-	for _, key := range []string{e.names.Head(e.topic), e.names.Log(e.topic), e.names.IDs(e.topic, 0), e.names.IDs(e.topic, 1), e.names.NodeKey(e.topic)} {
-		_ = e.do(ctx, []any{"del", key}) // refused: told above
+	for _, key := range []string{e.names.Head(e.topic), e.names.Log(e.topic), e.names.IDs(e.topic, 0), e.names.NodeKey(e.topic)} {
+		_ = e.do(ctx, []any{"unlink", key}) // refused: told above
 	}
 	return failed
 }

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -105,7 +108,7 @@ func TestMissingRights(t *testing.T) {
 		says  string
 	}{
 		"command": {[]string{"~troupe:*", "&troupe:*", "+@all", "-xadd"}, "rights", "XADD ("},
-		"keys":    {[]string{"~other:*", "&troupe:*", "+@all"}, "rights", "HSET"},
+		"keys":    {[]string{"~other:*", "&troupe:*", "+@all"}, "rights", "HSET, HMGET"},
 		"channel": {[]string{"~troupe:*", "&other:*", "+@all"}, "relay", "NOPERM"},
 		"scripts": {[]string{"~troupe:*", "&troupe:*", "+@all", "-@scripting"}, "rights", "EVAL"},
 	} {
@@ -120,6 +123,30 @@ func TestMissingRights(t *testing.T) {
 			}
 			t.Errorf("no failed %s with %q in %+v", c.check, c.says, r.Findings)
 		})
+	}
+}
+
+// TestNeededIsWhatScriptsUse keeps the list of commands in step with the scripts.
+func TestNeededIsWhatScriptsUse(t *testing.T) {
+	t.Parallel()
+	tried := map[string]bool{}
+	for _, args := range (&examination{}).needed(0) {
+		tried[strings.ToUpper(args[0].(string))] = true
+	}
+	scripts, err := filepath.Glob("../../../*/*/lua/*.lua")
+	if err != nil || len(scripts) < 5 {
+		t.Fatalf("scripts %v, %v", scripts, err)
+	}
+	for _, name := range scripts {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, call := range regexp.MustCompile(`call\('([A-Z]+)'`).FindAllStringSubmatch(string(text), -1) {
+			if !tried[call[1]] {
+				t.Errorf("%s calls %s, which the doctor does not try", name, call[1])
+			}
+		}
 	}
 }
 
