@@ -176,5 +176,5 @@ func publishEnded(s *scene) {
 		s.Errorf("Publish with a context that had ended: no error")
 	}
 	s.publish(0, room, "end")
-	s.waitFrame(b, room, "end")
+	s.want(b, room, "end")
 }

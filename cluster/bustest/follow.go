@@ -152,6 +152,11 @@ func waitsForConnection(s *scene) {
 			s.Errorf("Follow: %v", err)
 		}
 	}()
+	select {
+	case <-done:
+		s.Errorf("Follow returned without a connection")
+	case <-time.After(100 * time.Millisecond):
+	}
 	s.Mend(1)
 	<-done
 	s.insist(0, room, "end")

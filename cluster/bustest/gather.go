@@ -72,6 +72,8 @@ func churn(s *scene) {
 	b := newRecord()
 	stop := make(chan struct{})
 	var traffic sync.WaitGroup
+	end := sync.OnceFunc(func() { close(stop); traffic.Wait() })
+	defer end()
 	traffic.Go(func() {
 		for i := 0; ; i++ {
 			select {
@@ -88,8 +90,7 @@ func churn(s *scene) {
 		s.Nodes[1].Unfollow(room)
 	}
 	s.follow(1, room, last)
-	close(stop)
-	traffic.Wait()
+	end()
 	s.publish(0, room, "end")
 	s.waitFrame(last, room, "end")
 	if got := last.frames(room); slices.Index(got, "end") != len(got)-1 {

@@ -112,6 +112,8 @@ func lossAnnounced(s *scene) {
 	s.follow(2, room, c)
 	stop := make(chan struct{})
 	var sending sync.WaitGroup
+	end := sync.OnceFunc(func() { close(stop); sending.Wait() })
+	defer end()
 	var sent [2][]letter
 	for node := range sent {
 		sending.Go(func() { sent[node] = s.keepSending(node, room, stop) })
@@ -122,8 +124,7 @@ func lossAnnounced(s *scene) {
 		s.Mend(2)
 		s.waitRestored(c, room, i+1)
 	}
-	close(stop)
-	sending.Wait()
+	end()
 	s.insist(0, room, "end")
 	s.waitFrame(c, room, "end")
 	for node := range sent {
