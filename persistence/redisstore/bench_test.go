@@ -12,7 +12,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/troupe-rt/troupe/actors"
 	"github.com/troupe-rt/troupe/persistence/redisconn/redistest"
 	"github.com/troupe-rt/troupe/topic"
 )
@@ -103,14 +102,7 @@ func BenchmarkPublish(b *testing.B) {
 		for _, callers := range []int{1, 64, 512} {
 			b.Run(fmt.Sprintf("ids=%t/callers=%d", ids, callers), func(b *testing.B) {
 				s := open(b, server.URL())
-				system := actors.NewSystem(actors.Config{})
-				defer func() { _ = system.Close(context.Background()) }()
-				topics, err := topic.Start(topic.Config{System: system, Log: s, Node: "bench",
-					Policies: []topic.Policy{{Dedup: 2 * time.Second}}})
-				if err != nil {
-					b.Fatal(err)
-				}
-				defer func() { _ = topics.Close(context.Background()) }()
+				topics := startTopics(b, topic.Config{Log: s, Node: "bench", Policies: []topic.Policy{{Dedup: 2 * time.Second}}})
 				var n atomic.Int64
 				perEvent(b, s, 1, func() {
 					beside(b, callers, func(ctx context.Context) error {

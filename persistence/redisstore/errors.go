@@ -8,8 +8,8 @@ import (
 )
 
 var (
-	// ErrForeign is returned by every call on a topic one of whose keys has a type that is
-	// not the Store's: another program writes under the same prefix.
+	// ErrForeign is returned by calls on a topic one of whose keys has a type that is not the
+	// Store's: another program writes under the same prefix. Clear removes them.
 	ErrForeign = errors.New("a key of the topic was written by another program")
 
 	// ErrExhausted is returned by Append when a topic has used up its 2^53-1 numbers.

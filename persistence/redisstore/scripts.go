@@ -9,6 +9,8 @@ import (
 var (
 	//go:embed lua/common.lua
 	commonLua string
+	//go:embed lua/head.lua
+	headLua string
 	//go:embed lua/expiry.lua
 	expiryLua string
 	//go:embed lua/append.lua
@@ -22,8 +24,8 @@ var (
 )
 
 var (
-	appendScript = redis.NewScript(commonLua + expiryLua + appendLua)
-	readScript   = redis.NewScript(commonLua + expiryLua + readLua)
+	appendScript = redis.NewScript(commonLua + headLua + expiryLua + appendLua)
+	readScript   = redis.NewScript(commonLua + headLua + expiryLua + readLua)
 	clearScript  = redis.NewScript(commonLua + clearLua)
-	renewScript  = redis.NewScript(commonLua + renewLua)
+	renewScript  = redis.NewScript(commonLua + headLua + renewLua)
 )
