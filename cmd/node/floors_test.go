@@ -55,7 +55,7 @@ var rooms = []room{
 	{"github.com/asynkron/protoactor-go", []string{"actors"}, "its traps are dealt with in one place, and it may be replaced there"},
 	{"github.com/cenkalti/backoff", []string{"actors", "actors/", "bridge/", "persistence/", "cluster/", "cmd/", "bench/"}, "topics decide without a clock"},
 	{"github.com/coder/websocket", []string{"bridge/gateway", "bridge/gateway/", "_test.go"}, "only the gateway speaks WebSocket"},
-	{"github.com/redis/go-redis", []string{"persistence/redisstore", "cluster/redisbus", "_test.go"}, "Redis is one of several backends"},
+	{"github.com/redis/go-redis", []string{"persistence/redisconn", "persistence/redisconn/", "persistence/redisstore", "cluster/redisbus", "cluster/redislease", "cmd/node/doctor", "bench/", "_test.go"}, "Redis is one of several backends"},
 	{"github.com/jackc/pgx", []string{"persistence/pgstore", "bridge/pgnotify", "bridge/outbox", "_test.go"}, "Postgres is one of several backends"},
 	{"github.com/golang-jwt/jwt", []string{"bridge/jwtauth", "_test.go"}, "only jwtauth believes tokens"},
 	{"github.com/MicahParks/", []string{"bridge/jwtauth", "_test.go"}, "only jwtauth fetches keys"},

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/troupe-rt/troupe/cmd/node/settings"
+	"github.com/troupe-rt/troupe/persistence/redisconn/redistest"
 )
 
 var update = flag.Bool("update", false, "write testdata/metrics.txt anew")
@@ -49,15 +51,38 @@ func (r *recorder) MustRegister(cs ...prometheus.Collector) {
 
 var descriptor = regexp.MustCompile(`fqName: "([^"]*)", help: "((?:[^"\\]|\\.)*)", (?:unit: "[^"]*", )?constLabels: \{[^}]*\}, variableLabels: \{([^}]*)\}`)
 
-// TestMetrics compares the names and labels of all metrics of a node with
-// testdata/metrics.txt. Run it with -update after a change, and look at the
-// difference as a user with a dashboard would.
+// TestMetrics compares the names and labels of all metrics of nodes, one in
+// memory and one with Redis, with testdata/metrics.txt. Run it with -update after
+// a change, and look at the difference as a user with a dashboard would.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
+	seen := map[string]bool{"troupe_build_info{version}": true} // registered by newExposition
+	for _, redis := range []string{"", redistest.Start(t).URL()} {
+		for _, d := range descriptions(t, redis) {
+			m := descriptor.FindStringSubmatch(d)
+			if m == nil {
+				t.Fatalf("unexpected description %s", d)
+			}
+			if !strings.HasPrefix(m[1], "troupe_") || !strings.HasSuffix(m[2], ".") {
+				t.Errorf("%s: the name must begin with troupe_, the help %q end with a dot", m[1], m[2])
+			}
+			if slices.ContainsFunc(strings.Split(m[3], ","), unbounded) {
+				t.Errorf("%s has label %s: topics and users have no bound", m[1], m[3])
+			}
+			seen[strings.TrimSuffix(fmt.Sprintf("%s{%s}", m[1], m[3]), "{}")] = true
+		}
+	}
+	golden(t, "testdata/metrics.txt", strings.Join(slices.Sorted(maps.Keys(seen)), "\n")+"\n")
+}
+
+// descriptions starts a node, lets it work, and returns what it registered.
+func descriptions(t *testing.T, redis string) []string {
+	t.Helper()
 	e := newExposition()
 	rec := &recorder{Registerer: e.node}
 	e.node = rec
-	loaded, err := settings.Load(settings.Input{File: "t.yaml", Text: []byte("listen: 127.0.0.1:0\nauth: {jwt: {keys: '" + testSecret + "', algorithms: [HS256]}}\n")})
+	text := "listen: 127.0.0.1:0\nauth: {jwt: {keys: '" + testSecret + "', algorithms: [HS256]}}\nredis: '" + redis + "'\n"
+	loaded, err := settings.Load(settings.Input{File: "t.yaml", Text: []byte(text)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,24 +102,7 @@ func TestMetrics(t *testing.T) {
 	c.expect(`"published"`)
 	_ = c.ws.CloseNow() // a drain waits for clients that are there
 	lint(t, e)
-
-	var lines []string
-	for _, d := range rec.seen {
-		m := descriptor.FindStringSubmatch(d)
-		if m == nil {
-			t.Fatalf("unexpected description %s", d)
-		}
-		if !strings.HasPrefix(m[1], "troupe_") || !strings.HasSuffix(m[2], ".") {
-			t.Errorf("%s: the name must begin with troupe_, the help %q end with a dot", m[1], m[2])
-		}
-		if slices.ContainsFunc(strings.Split(m[3], ","), unbounded) {
-			t.Errorf("%s has label %s: topics and users have no bound", m[1], m[3])
-		}
-		lines = append(lines, strings.TrimSuffix(fmt.Sprintf("%s{%s}", m[1], m[3]), "{}"))
-	}
-	lines = append(lines, "troupe_build_info{version}") // registered by newExposition
-	slices.Sort(lines)
-	golden(t, "testdata/metrics.txt", strings.Join(lines, "\n")+"\n")
+	return rec.seen
 }
 
 func unbounded(label string) bool {
