@@ -126,7 +126,7 @@ func (n *Node) System() *actors.System { return n.system }
 // its lease, sorted by ID; this one is among them. A node that keeps all in memory
 // is alone and has no lease.
 func (n *Node) Members() []lease.Lease {
-	if n.redis == nil || n.redis.agent == nil {
+	if n.redis == nil {
 		return []lease.Lease{{Member: lease.Member{ID: n.id, Started: n.started, Version: version()}, State: lease.Alive}}
 	}
 	return n.redis.agent.Members()
@@ -134,7 +134,7 @@ func (n *Node) Members() []lease.Lease {
 
 // Self is this node as it stands among Members.
 func (n *Node) Self() lease.Member {
-	if n.redis == nil || n.redis.agent == nil {
+	if n.redis == nil {
 		return n.Members()[0].Member
 	}
 	return n.redis.agent.Self()

@@ -9,6 +9,7 @@ import (
 	"github.com/troupe-rt/troupe/actors/breaker"
 	"github.com/troupe-rt/troupe/cluster/lease"
 	"github.com/troupe-rt/troupe/cluster/redisbus"
+	"github.com/troupe-rt/troupe/cluster/redislease"
 	"github.com/troupe-rt/troupe/persistence/redisconn"
 	"github.com/troupe-rt/troupe/persistence/redisstore"
 )
@@ -56,7 +57,22 @@ func (n *Node) openRedis(ctx context.Context, cfg Config, name string) (_ *redis
 	return r, nil
 }
 
-func (n *Node) join(context.Context, Config) error { return nil }
+// join takes out the node's lease.
+func (n *Node) join(ctx context.Context, cfg Config) (err error) {
+	n.redis.agent, err = lease.Start(ctx, lease.Config{
+		Registry: redislease.New(redislease.Config{Conn: n.redis.conn}),
+		Self:     lease.Member{ID: n.id, Address: cfg.Address, Version: version(), Started: time.Now()},
+		Logger:   n.logger, Registerer: cfg.Registerer,
+	})
+	if err != nil {
+		return err
+	}
+	n.redis.agent.OnEmptied(func() {
+		n.logger.Warn("redis was emptied; topics compare what they know with it", "backend", "redis")
+		n.topics.Recheck()
+	})
+	return nil
+}
 
 // leave gives the lease back first, so that the others see the node go.
 func (r *redisSide) leave(ctx context.Context) error {

@@ -239,13 +239,9 @@ func TestREP15Outage(t *testing.T) {
 				}
 				return ""
 			})
+			newcomer.wants(t, "1 stale")
 			say(t, b, "live:new", "2")
-			eventually(t, func() string { // "stale" and "2" come in either order
-				if h := newcomer.heard(); !strings.Contains(h, "stale") || !strings.HasSuffix(strings.ReplaceAll(h, " stale", ""), "1 2") {
-					return "heard " + h
-				}
-				return ""
-			})
+			newcomer.wants(t, "1 stale 2")
 			ka.check(t)
 			kb.check(t)
 			told.wants(t, 1, 1)
