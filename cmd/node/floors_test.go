@@ -25,6 +25,9 @@ var house = []storey{
 	{"presence", 2, "presence reaches receivers through a topic"},
 	{"cursor", 2, "cursors reach receivers through a topic"},
 	{"group", 2, "groups reach receivers through a topic"},
+	{"persistence/redisconn", 2, "the one way to Redis, for the store, the bus and the leases; it knows nothing of them"},
+	{"persistence/redisconn/", 2, "the one way to Redis, for the store, the bus and the leases; it knows nothing of them"},
+	{"cluster/lease", 2, "who lives and who cleans up is decided without a backend"},
 	{"persistence/", 3, "a store implements a port of the domain and is replaceable"},
 	{"cluster/", 3, "moving frames between nodes needs nothing of the node"},
 	{"bridge/", 3, "a bridge connects the domain to the outside and is replaceable"},
@@ -68,6 +71,7 @@ var rooms = []room{
 	{"golang.org/x/sync", []string{"persistence/", "bridge/", "cluster/", "cmd/", "bench", "bench/", "_test.go"}, "an actor needs no locks and no groups"},
 	{"github.com/chromedp/", []string{"_test.go"}, "a browser is for tests"},
 	{"go.uber.org/goleak", []string{"_test.go"}, "it is for tests"},
+	{"github.com/anishathalye/porcupine", []string{"_test.go"}, "it is for tests"},
 	{"pgregory.net/rapid", []string{"_test.go", "persistence/storetest", "cluster/bustest"}, "it is for tests"},
 }
 

@@ -6,8 +6,8 @@ import "strings"
 const DefaultPrefix = "troupe:"
 
 // Names are the names of every key and channel of a cluster. All begin with its
-// prefix. What belongs to a topic is in one hash slot: the topic stands in braces,
-// escaped so that two topics never share a name.
+// prefix. What belongs to a topic is in one hash slot: the topic, which must not be
+// empty, stands in braces, escaped so that two topics never share a name.
 type Names struct{ prefix string }
 
 // NamesFor returns the names under a prefix.
@@ -47,7 +47,8 @@ func (n Names) Nodes() string { return n.prefix + "{nodes}:leases" }
 // NodeInfo is described at Nodes.
 func (n Names) NodeInfo() string { return n.prefix + "{nodes}:info" }
 
-// NodeKey is a further key in the slot of Nodes.
+// NodeKey is a further key in the slot of Nodes, and in that of a topic named nodes:
+// what must not be head, log, ids0, ids1 or relay.
 func (n Names) NodeKey(what string) string { return n.prefix + "{nodes}:" + what }
 
 // Ping is the channel on which a node hears itself.
