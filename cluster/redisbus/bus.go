@@ -1,6 +1,7 @@
 package redisbus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,20 @@ type Config struct {
 	Registerer prometheus.Registerer // nil counts without exposing
 }
 
+func (c Config) validate() error {
+	var faults []error
+	if c.Conn == nil {
+		faults = append(faults, errors.New("redisbus: config: conn is required"))
+	}
+	if c.Node == "" {
+		faults = append(faults, errors.New("redisbus: config: node is required"))
+	}
+	if c.Ping < 0 {
+		faults = append(faults, errors.New("redisbus: config: ping must not be negative"))
+	}
+	return errors.Join(faults...)
+}
+
 // A Bus is a topic.Relay on Redis pub/sub. Its methods are safe for concurrent use.
 type Bus struct {
 	cfg     Config
@@ -81,14 +96,13 @@ type Bus struct {
 
 var _ topic.Relay = (*Bus)(nil)
 
-// New returns a Bus that connects by itself, for as long as it takes.
+// New returns a Bus that connects by itself, for as long as it takes. The error joins
+// everything that is wrong with the configuration.
 func New(cfg Config) (*Bus, error) {
-	if cfg.Conn == nil || cfg.Node == "" || cfg.Ping < 0 {
-		return nil, errors.New("redisbus: config: conn and node are required, ping must not be negative")
+	if err := cfg.validate(); err != nil {
+		return nil, err
 	}
-	if cfg.Ping == 0 {
-		cfg.Ping = DefaultPing
-	}
+	cfg.Ping = cmp.Or(cfg.Ping, DefaultPing)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -168,7 +182,7 @@ func (b *Bus) Connected() bool {
 
 func (b *Bus) connected() bool {
 	for _, l := range b.links {
-		if !l.up {
+		if !l.up || l.muted {
 			return false
 		}
 	}

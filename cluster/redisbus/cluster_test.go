@@ -1,8 +1,13 @@
 package redisbus_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/troupe-rt/troupe/cluster/bustest"
 	"github.com/troupe-rt/troupe/cluster/redisbus"
@@ -58,12 +63,140 @@ func openSharded(t *testing.T, cluster *redistest.Cluster) *bustest.Scene {
 
 func TestRelaySharded(t *testing.T) {
 	t.Parallel()
-	shared := redistest.StartCluster(t, 3)
+	shared, alone := redistest.StartCluster(t, 3), redistest.StartCluster(t, 3)
+	var turn sync.Mutex // a Cluster takes seconds to start, so cases share one, one at a time
 	bustest.Run(t, func(t *testing.T, need bustest.Need) *bustest.Scene {
-		cluster := shared
-		if need.Alone {
-			cluster = redistest.StartCluster(t, 3)
+		if !need.Alone {
+			return openSharded(t, shared)
 		}
-		return openSharded(t, cluster)
-	}, bustest.Options{})
+		turn.Lock()
+		t.Cleanup(turn.Unlock)
+		return openSharded(t, alone)
+	}, bustest.Options{Patience: time.Minute})
+}
+
+func TestSlotMoves(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.StartCluster(t, 3)
+	names := redisconn.NamesFor(redisconn.DefaultPrefix)
+	a := start(t, cluster.URLs(), redisbus.Config{Node: "a"})
+	b := start(t, cluster.URLs(), redisbus.Config{Node: "b", Ping: 50 * time.Millisecond})
+	to := newSink()
+	rooms := make([]string, 20)
+	for i := range rooms {
+		rooms[i] = fmt.Sprint("room", i)
+		follow(t, b, rooms[i], to)
+	}
+	for i, room := range rooms[:5] {
+		channel := names.Channel(room)
+		from := cluster.NodeOf(t, channel)
+		for _, node := range cluster.Nodes {
+			if node != from {
+				cluster.MoveSlot(t, channel, node)
+				break
+			}
+		}
+		to.wantRestored(t, room, 1)
+		redistest.Eventually(t, patience, "frames arrive by the new master", func() error {
+			if err := a.Publish(t.Context(), room, []byte("end")); err != nil {
+				return err
+			}
+			if len(to.got(room)) == 0 {
+				return errors.New("none")
+			}
+			return nil
+		})
+		if i == 0 {
+			follow(t, b, "later", to)
+		}
+	}
+	for _, room := range rooms {
+		insist(t, a, room, "still")
+		to.wantFrame(t, room, "still")
+	}
+}
+
+// TestIdleMaster gives a connection up by which nothing is followed any more.
+func TestIdleMaster(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.StartCluster(t, 3)
+	bus := start(t, cluster.URLs(), redisbus.Config{Node: "a", Ping: 50 * time.Millisecond})
+	to := newSink()
+	count := func() (conns int) {
+		for _, node := range cluster.Nodes {
+			list, err := node.Client(t).Do(t.Context(), "client", "list", "type", "pubsub").Text()
+			if err != nil {
+				t.Fatal(err)
+			}
+			conns += strings.Count(list, "id=")
+		}
+		return conns
+	}
+	want := func(n int) {
+		t.Helper()
+		redistest.Eventually(t, patience, "connections", func() error {
+			if got := count(); got != n {
+				return fmt.Errorf("%d, want %d", got, n)
+			}
+			return nil
+		})
+	}
+	for i := range 30 {
+		follow(t, bus, fmt.Sprint("room", i), to)
+	}
+	want(3)
+	for i := range 30 {
+		bus.Unfollow(fmt.Sprint("room", i))
+	}
+	want(1)
+	follow(t, bus, "room0", to)
+	insist(t, bus, "room0", "end")
+	to.wantFrame(t, "room0", "end")
+	if n := len(to.interruptions("room0")); n > 0 {
+		t.Errorf("restored %d times", n)
+	}
+}
+
+// TestOneMaster ends one of three masters. What the others serve goes on, and nobody
+// says otherwise.
+func TestOneMaster(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.StartCluster(t, 3, "--cluster-require-full-coverage", "no")
+	names := redisconn.NamesFor(redisconn.DefaultPrefix)
+	a := start(t, cluster.URLs(), redisbus.Config{Node: "a"})
+	b := start(t, cluster.URLs(), redisbus.Config{Node: "b"})
+	to := newSink()
+	dead := cluster.Nodes[2]
+	var gone, well []string
+	for i := range 30 {
+		room := fmt.Sprint("room", i)
+		follow(t, b, room, to)
+		if cluster.NodeOf(t, names.Channel(room)) == dead {
+			gone = append(gone, room)
+		} else {
+			well = append(well, room)
+		}
+	}
+	dead.Kill()
+	for _, room := range well {
+		insist(t, a, room, "meanwhile")
+		to.wantFrame(t, room, "meanwhile")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := b.Follow(ctx, gone[0]+"{again}", to); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Follow: %v", err)
+	}
+	dead.Run(t)
+	cluster.WaitOK(t)
+	for _, room := range gone {
+		to.wantRestored(t, room, 1)
+		insist(t, a, room, "after")
+		to.wantFrame(t, room, "after")
+	}
+	for _, room := range well {
+		if n := len(to.interruptions(room)); n > 0 {
+			t.Errorf("%s was restored %d times, and never interrupted", room, n)
+		}
+	}
 }

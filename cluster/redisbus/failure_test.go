@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/troupe-rt/troupe/actors"
 	"github.com/troupe-rt/troupe/actors/breaker"
@@ -46,8 +47,23 @@ type letter struct {
 func TestKillsUnderTraffic(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	admin := server.Client(t)
-	receiver := start(t, server.URL(), redisbus.Config{Node: "receiver"})
+	killUnderTraffic(t, server.URL(), server)
+}
+
+func TestKillsUnderTrafficSharded(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.StartCluster(t, 3)
+	killUnderTraffic(t, cluster.URLs(), cluster.Nodes...)
+}
+
+// killUnderTraffic ends all subscription connections ten times a second.
+func killUnderTraffic(t *testing.T, url string, servers ...*redistest.Server) {
+	t.Helper()
+	var admins []*redis.Client
+	for _, server := range servers {
+		admins = append(admins, server.Client(t))
+	}
+	receiver := start(t, url, redisbus.Config{Node: "receiver"})
 	to := newSink()
 	follow(t, receiver, "room", to)
 
@@ -55,7 +71,7 @@ func TestKillsUnderTraffic(t *testing.T) {
 	var running sync.WaitGroup
 	sent := make([][]letter, 2)
 	for i := range sent {
-		bus := start(t, server.URL(), redisbus.Config{Node: fmt.Sprint("sender", i)})
+		bus := start(t, url, redisbus.Config{Node: fmt.Sprint("sender", i)})
 		running.Go(func() {
 			for n := 0; ; n++ {
 				select {
@@ -75,8 +91,10 @@ func TestKillsUnderTraffic(t *testing.T) {
 	defer kill.Stop()
 	for range 30 {
 		<-kill.C
-		if err := admin.ClientKillByFilter(t.Context(), "TYPE", "pubsub").Err(); err != nil {
-			t.Error(err)
+		for _, admin := range admins {
+			if err := admin.ClientKillByFilter(t.Context(), "TYPE", "pubsub").Err(); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 	close(stop)
@@ -268,6 +286,9 @@ func TestBreaker(t *testing.T) {
 	began := time.Now()
 	if err := bus.Follow(t.Context(), "new", to); !errors.Is(err, breaker.ErrOpen) || time.Since(began) > time.Second {
 		t.Errorf("Follow while the breaker is open: %v after %v", err, time.Since(began))
+	}
+	if err := bus.Publish(t.Context(), "room", []byte("x")); !errors.Is(err, breaker.ErrOpen) {
+		t.Errorf("BUS-14: Publish while the breaker is open: %v", err)
 	}
 	server.Run(t)
 	redistest.Eventually(t, patience, "the ping heals the breaker", func() error {

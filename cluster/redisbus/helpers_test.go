@@ -83,7 +83,6 @@ type deafener struct {
 	running  sync.WaitGroup
 
 	mu    sync.Mutex
-	deaf  bool
 	conns map[net.Conn]bool // to the client: whether it subscribed
 }
 

@@ -2,6 +2,7 @@ package redisbus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -62,6 +63,10 @@ func (b *Bus) placeNow(ctx context.Context) {
 		servers := make([]*redis.Options, len(some))
 		errs := make([]error, len(some))
 		for i, e := range some {
+			if i > 0 && errors.Is(errs[i-1], context.DeadlineExceeded) {
+				errs[i] = errs[i-1] // the others would wait as long
+				continue
+			}
 			servers[i], errs[i] = b.locate(ctx, e.channel)
 		}
 		b.mu.Lock()

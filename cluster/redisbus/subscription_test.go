@@ -1,7 +1,6 @@
 package redisbus
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -140,7 +139,7 @@ func TestSubscriptionSettles(t *testing.T) {
 			}
 		}
 		if s.wanted != server || s.wanted != s.live() || s.wanted && told != broke {
-			t.Fatal(fmt.Sprintf("%s: wanted %t, the server has it %t, told %d of %d", calls, s.wanted, server, told, broke))
+			t.Fatalf("%s: wanted %t, the server has it %t, told %d of %d", calls, s.wanted, server, told, broke)
 		}
 	}
 }
