@@ -161,7 +161,7 @@ func TestHookFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, c *cluster) {
 				var mu sync.Mutex
-				calls := 0
+				calls, finished := 0, 0
 				a, x := c.start("a"), c.start("x")
 				a.agent.OnCleanup(func(ctx context.Context, dead lease.Member, _ uint64) error {
 					mu.Lock()
@@ -173,14 +173,20 @@ func TestHookFails(t *testing.T) {
 					}
 					return nil
 				})
+				a.agent.OnCleanup(func(context.Context, lease.Member, uint64) error {
+					mu.Lock()
+					defer mu.Unlock()
+					finished++
+					return nil
+				})
 				time.Sleep(10 * time.Second)
 				x.kill()
 				time.Sleep(2 * time.Minute)
 				all := c.cleanups()
 				mu.Lock()
 				defer mu.Unlock()
-				if len(all) != 2 || calls != 2 || all[1].fence <= all[0].fence {
-					t.Errorf("%d calls of the second hook, first hook %v", calls, all)
+				if len(all) != 2 || calls != 2 || finished != 1 || all[1].fence <= all[0].fence {
+					t.Errorf("first hook %v, %d calls of the second, %d of the third", all, calls, finished)
 				}
 				a.saw("joined x", "died x")
 			})
@@ -232,6 +238,61 @@ func TestPausedNodeIsReborn(t *testing.T) {
 		}
 		if got := a.members(); !slices.Equal(got, []string{"a alive", "b alive"}) {
 			t.Errorf("a sees %v", got)
+		}
+	})
+}
+
+// TestStubbornHook has a hook heed nothing, on the only survivor. It is not called beside itself.
+func TestStubbornHook(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cluster) {
+		a, x := c.start("a"), c.start("x")
+		release := make(chan struct{})
+		a.agent.OnCleanup(func(context.Context, lease.Member, uint64) error { <-release; return nil })
+		time.Sleep(10 * time.Second)
+		x.kill()
+		time.Sleep(2 * time.Minute)
+		if n := len(c.cleanups()); n != 1 {
+			t.Errorf("%d cleanups at a time", n)
+		}
+		close(release)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if n := len(c.cleanups()); n != 2 {
+			t.Errorf("%d cleanups, want another one, as the first took too long", n)
+		}
+		a.saw("joined x", "died x")
+	})
+}
+
+// TestLostWhileCleaning pauses a node that cleans up: its hooks end with its life.
+func TestLostWhileCleaning(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cluster) {
+		a, x := c.start("a"), c.start("x")
+		var ended time.Time
+		a.agent.OnCleanup(func(ctx context.Context, dead lease.Member, _ uint64) error {
+			if dead.ID == "x" && ended.IsZero() {
+				<-ctx.Done()
+				ended = time.Now()
+				return ctx.Err()
+			}
+			return nil
+		})
+		time.Sleep(10 * time.Second)
+		x.kill()
+		time.Sleep(8 * time.Second)
+		b := c.start("b")
+		time.Sleep(7 * time.Second)
+		a.port.pause(true)
+		time.Sleep(9 * time.Second)
+		a.port.pause(false)
+		resumed := time.Now()
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if a.count("joined b") != 1 || b.count("died a") != 1 {
+			t.Fatalf("a was told %v, b %v", a.told, b.told)
+		}
+		if ended.IsZero() || ended.After(resumed.Add(time.Second)) {
+			t.Errorf("the hook went on %v after its node was back", ended.Sub(resumed))
 		}
 	})
 }

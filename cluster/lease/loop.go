@@ -36,7 +36,7 @@ func (a *Agent) run(wait time.Duration) {
 func (a *Agent) renew(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Every/2)
 	defer cancel()
-	req, restoring := a.state.request()
+	req := a.state.request()
 	start := time.Now()
 	v, err := a.cfg.Registry.Renew(ctx, req)
 	if err != nil {
@@ -48,7 +48,7 @@ func (a *Agent) renew(ctx context.Context) (time.Duration, error) {
 		a.logger.Info("lease renewed again", "attempts", a.failures)
 	}
 	a.failures = 0
-	e := a.state.observe(start, now, restoring, v)
+	e := a.state.observe(start, now, v)
 	a.metrics.observe(v, a.state.view)
 	if v.Standing != Held {
 		a.endLife() // what we claimed in that life is no longer ours to do

@@ -149,7 +149,7 @@ func (r *MemRegistry) Claim(ctx context.Context, c Claim) (uint64, error) {
 		return 0, nil
 	}
 	delete(r.leases, k)
-	r.fence = max(r.fence+1, uint64(now.UnixMilli()))
+	r.fence++
 	d.Until, d.by, d.fence = now.Add(c.For), c.By.key(), r.fence
 	r.deaths[k] = d
 	return r.fence, nil

@@ -16,7 +16,6 @@ type state struct {
 	// Our lease.
 	self   Member
 	joined bool      // we have one, as far as we know; else the next renewal takes one out
-	lived  bool      // we had one in this life
 	ends   time.Time // when it runs out if nothing is renewed
 	former []key     // our lives before, the newest last
 	lost   *Member   // the life that was lost, until the next has its lease
@@ -54,29 +53,27 @@ type notice struct {
 // call may take, and how far the backend's clock may stray.
 func (s *state) slack() time.Duration { return s.every / 2 }
 
-// request returns what to ask, and whether it writes back what we know.
-func (s *state) request() (Renewal, bool) {
+func (s *state) request() Renewal {
 	r := Renewal{Self: s.self, TTL: s.ttl, Join: !s.joined}
 	if s.restore {
 		r.Members = slices.Collect(maps.Values(s.known))
 		r.Dead = slices.Collect(maps.Values(s.dead))
 	}
-	return r, s.restore
+	return r
 }
 
 // failed notes that a renewal failed. Whoever can not renew does not judge others.
 func (s *state) failed() { s.since = time.Time{} }
 
-// observe takes the answer of a renewal that ran from start to now, and whether it
-// wrote back what we know.
-func (s *state) observe(start, now time.Time, restored bool, v View) effects {
+// observe takes the answer to the request, from a renewal that ran from start to now.
+func (s *state) observe(start, now time.Time, v View) effects {
 	var e effects
 	s.measure(now, v)
 	emptied, leases := s.compareLife(v.Life)
 	if emptied {
 		e.notices = append(e.notices, notice{emptied: true})
 	}
-	s.restore = leases || s.restore && !restored
+	s.restore = leases // what was lost before is written back by now
 	s.stand(start, v, &e)
 	if s.restore || v.Standing != Held {
 		// The view is of those who were quick to come back. It will be whole after
@@ -132,7 +129,7 @@ func (s *state) compareLife(life []string) (emptied, leases bool) {
 func (s *state) stand(start time.Time, v View, e *effects) {
 	switch {
 	case v.Standing == Held:
-		s.joined, s.lived, s.ends = true, true, start.Add(s.ttl)
+		s.joined, s.ends = true, start.Add(s.ttl)
 		if s.lost != nil {
 			e.notices = append(e.notices, notice{lost: &[2]Member{*s.lost, s.self}})
 			s.lost = nil
@@ -147,7 +144,7 @@ func (s *state) stand(start time.Time, v View, e *effects) {
 
 // die ends our life and prepares the next.
 func (s *state) die() {
-	if s.lived && s.lost == nil {
+	if s.lost == nil {
 		lost := s.self
 		s.lost = &lost
 	}
@@ -156,7 +153,7 @@ func (s *state) die() {
 		s.former = s.former[1:]
 	}
 	s.self.Incarnation = s.mint()
-	s.joined, s.lived = false, false
+	s.joined = false
 }
 
 // claimable are those that a survivor may clean up after now.
