@@ -6,16 +6,19 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 )
 
 // progress tells a person what is going on: on a terminal in one line that
-// changes, otherwise every ten seconds. It belongs to one goroutine, except log.
+// changes, otherwise every ten seconds. Its methods are safe for concurrent use.
 type progress struct {
-	out      io.Writer
 	terminal bool
 	began    time.Time
-	told     time.Time
+
+	mu   sync.Mutex
+	out  io.Writer
+	told time.Time
 }
 
 func isTerminal(w io.Writer) bool {
@@ -28,6 +31,8 @@ func isTerminal(w io.Writer) bool {
 }
 
 func (p *progress) tell(x *scene) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if !p.terminal && time.Since(p.told) < 10*time.Second {
 		return
 	}
@@ -46,6 +51,8 @@ func (p *progress) tell(x *scene) {
 
 // log tells what is done to the scene.
 func (p *progress) log(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	start := ""
 	if p.terminal {
 		start = "\r\x1b[K"

@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/troupe-rt/troupe/bench/proc"
@@ -30,8 +32,9 @@ const (
 // A scene is everything that runs.
 type scene struct {
 	settings settings
-	folder   string // of the records
-	dir      string // of Redis' data, and the node's program
+	life     context.Context // of everything that is started
+	folder   string          // of the records
+	dir      string          // of Redis' data, and the node's program
 	binary   string
 	redis    *redisd.Server
 	nodes    []*node
@@ -40,6 +43,7 @@ type scene struct {
 
 	subscribers []*subscriber
 	publishers  []*publisher
+	quiet       atomic.Bool                      // there will be no more trouble
 	log         func(format string, args ...any) // what is done to the scene
 }
 
@@ -57,7 +61,7 @@ func (n *node) ready(ctx context.Context) error {
 
 // open starts Redis and the nodes.
 func open(ctx context.Context, s settings, binary, dir, folder string, log func(string, ...any)) (*scene, error) {
-	x := &scene{settings: s, folder: folder, dir: dir, binary: binary, byName: make(map[string]int), log: log}
+	x := &scene{settings: s, life: ctx, folder: folder, dir: dir, binary: binary, byName: make(map[string]int), log: log}
 	for i := range s.topics {
 		name := fmt.Sprintf("room:%03d", i)
 		x.topics = append(x.topics, name)
@@ -183,7 +187,7 @@ func (x *scene) publishAll(ctx context.Context, tell func()) error {
 			stop(errPublished)
 		case err := <-trouble:
 			if errs, waiting = append(errs, err), waiting-1; err != nil {
-				stop(err)
+				stop(err) // nobody needs to go on
 			}
 		case <-second.C:
 			tell()
@@ -194,12 +198,28 @@ func (x *scene) publishAll(ctx context.Context, tell func()) error {
 			}
 		}
 	}
+	if cause := context.Cause(ctx); cause != nil && cause != errPublished {
+		errs = append(errs, cause)
+	}
 	return errors.Join(errs...)
 }
 
-// finish reads the log on every node and waits until every subscriber has all of
-// it.
+// finish waits until all subscribers have come to rest, reads the log on every
+// node, and waits until every subscriber has all of it.
 func (x *scene) finish(ctx context.Context) error {
+	// A node that was not there before has only what the log has.
+	address, err := proc.LastingAddress(ctx)
+	if err != nil {
+		return err
+	}
+	err = x.until(ctx, x.settings.within, "all subscribers stand at the same place", x.allAgree())
+	if err != nil {
+		x.log("%v", err) // the records show who is elsewhere
+	}
+	x.nodes = append(x.nodes, &node{address: address})
+	if err := x.startNode(ctx, len(x.nodes)-1); err != nil {
+		return err
+	}
 	var ends []place
 	for i, n := range x.nodes {
 		if err := n.ready(ctx); err != nil {
@@ -211,7 +231,7 @@ func (x *scene) finish(ctx context.Context) error {
 		}
 		ends = read
 	}
-	err := x.until(ctx, x.settings.within, "every subscriber is at the end", func() bool {
+	err = x.until(ctx, x.settings.within, "every subscriber is at the end", func() bool {
 		for _, u := range x.subscribers {
 			if u.behind(ends) > 0 {
 				return false
@@ -223,6 +243,29 @@ func (x *scene) finish(ctx context.Context) error {
 		x.log("%v", err) // the records show who is not, and where
 	}
 	return ctx.Err()
+}
+
+// calm is how long nothing moves before it counts as rest.
+const calm = time.Second
+
+// allAgree returns a function that reports whether all subscribers have been at
+// the same place for a while.
+func (x *scene) allAgree() func() bool {
+	var last []place
+	var since time.Time
+	return func() bool {
+		ends := x.subscribers[0].where()
+		for _, u := range x.subscribers {
+			if u.behind(ends) > 0 {
+				ends = nil
+				break
+			}
+		}
+		if ends == nil || !slices.Equal(ends, last) {
+			last, since = ends, time.Now()
+		}
+		return ends != nil && time.Since(since) > calm
+	}
 }
 
 func (x *scene) allFollow() bool {

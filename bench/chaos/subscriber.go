@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -52,7 +53,7 @@ func (u *subscriber) run(ctx context.Context) error {
 		err := u.follow(ctx)
 		var wrong *confusedError
 		if errors.As(err, &wrong) {
-			return err
+			return errors.Join(err, u.record.close())
 		}
 		u.mu.Lock()
 		u.cutOff[reason(err)]++
@@ -234,6 +235,13 @@ func (u *subscriber) delivered() int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.events
+}
+
+// where is where the subscriber stands.
+func (u *subscriber) where() []place {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Clone(u.places)
 }
 
 // missing is how many topics the subscriber does not follow.

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// errPublished ends the trouble.
+// errPublished ends the cutting.
 var errPublished = errors.New("everything is published")
 
-// trouble does what the settings say until ctx ends.
+// trouble does what the settings say, and goes on cutting until ctx ends.
 func (x *scene) trouble(ctx context.Context) error {
 	cutting := make(chan struct{})
 	stop, cancel := context.WithCancel(ctx)
@@ -34,13 +34,15 @@ func (x *scene) trouble(ctx context.Context) error {
 			pause(ctx, 5*time.Millisecond)
 		}
 		if ctx.Err() != nil {
-			return nil // too few messages for so much trouble
+			return nil // the cause is told by whoever ended it
 		}
-		// What was begun is finished: at the end everything has to be there.
-		if err := act.do(context.WithoutCancel(ctx)); err != nil {
+		// What was begun is finished, and what was started outlasts the trouble.
+		if err := act.do(x.life); err != nil {
 			return err
 		}
 	}
+	x.quiet.Store(true) // but for the cutting
+	<-ctx.Done()
 	return nil
 }
 
@@ -79,18 +81,8 @@ func (x *scene) restartRedis(ctx context.Context) error {
 	} else {
 		x.redis.Kill()
 	}
-	if how == emptied || how == rolled {
-		if err := os.RemoveAll(x.data()); err != nil {
-			return fmt.Errorf("chaos: remove Redis' data: %w", err)
-		}
-		if err := os.Mkdir(x.data(), 0o700); err != nil {
-			return fmt.Errorf("chaos: %w", err)
-		}
-	}
-	if how == rolled {
-		if err := os.Rename(copied, x.data()); err != nil {
-			return fmt.Errorf("chaos: put Redis' data back: %w", err)
-		}
+	if err := x.replaceData(how, copied); err != nil {
+		return fmt.Errorf("chaos: replace Redis' data: %w", err)
 	}
 	pause(ctx, x.settings.down)
 	if err := x.redis.Run(ctx); err != nil {
@@ -98,6 +90,19 @@ func (x *scene) restartRedis(ctx context.Context) error {
 	}
 	x.log("Redis is back")
 	return nil
+}
+
+func (x *scene) replaceData(how, copied string) error {
+	if how != emptied && how != rolled {
+		return nil
+	}
+	if err := os.RemoveAll(x.data()); err != nil {
+		return err
+	}
+	if how == emptied {
+		return os.Mkdir(x.data(), 0o700)
+	}
+	return os.Rename(copied, x.data())
 }
 
 // killNode kills the last node and starts it again.

@@ -158,6 +158,12 @@ func TestAnnouncedLosses(t *testing.T) {
 			log:        "connected\njoined t E 3 -any 0\ntruncated t 0 3 3 E\nevent t 3 c",
 			options:    check.Options{Kept: 1},
 		}, 2, 0},
+		"a number given twice, and the epoch is over": {records{
+			publisher:  "asked t a\nacked t a E 1 false\nasked t b\nacked t b E 1 false",
+			subscriber: "connected\njoined t E 0 -live 0\nevent t 1 a\ntruncated t 1 1 1 F\nevent t 1 b",
+			other:      "connected\njoined t E 0 -live 0\nevent t 1 a\ntruncated t 1 1 1 F\nevent t 1 b",
+			log:        "connected\njoined t F 1 -any 0\nevent t 1 b",
+		}, 0, 1},
 		"emptied, and nothing since": {records{
 			publisher:  "asked t a\nacked t a E 1 false",
 			subscriber: "connected\njoined t E 0 -live 0\nevent t 1 a\ntruncated t 1 1 0 F",

@@ -42,6 +42,7 @@ type Verdict struct {
 	Epochs                  int // of all topics; as many as topics if nothing was lost
 	Topics                  int
 	LostAfterAck            int // acknowledged, gone with an epoch whose end was announced
+	Reissued                int // acknowledged at a position of an epoch that is over, where subscribers saw another message
 	Degraded, Recovered     int // at subscribers
 
 	Faults     []string // the first of them
@@ -155,7 +156,6 @@ func (c *Checker) Publisher(client string, r io.Reader) error {
 			if l.Duplicate {
 				c.verdict.Duplicates++
 			}
-			c.place(client, l.Topic, l.Epoch, l.Seq, l.ID)
 			c.acks = append(c.acks, ack{client, l.Topic, l.ID, l.Epoch, l.Seq})
 		default:
 			c.fault("%s: a publisher with a line of kind %q", client, l.Kind)

@@ -70,6 +70,7 @@ func (c *Checker) acknowledged(a ack) {
 	if t.log == nil {
 		return
 	}
+	c.agrees(a, t)
 	seq, kept := t.epoch(t.log.epoch).seqs[a.id]
 	switch {
 	case kept && seq <= t.log.head:
@@ -81,6 +82,28 @@ func (c *Checker) acknowledged(a ack) {
 			c.fault("%s: %q was acknowledged as %s/%d of %s, and is gone with its epoch, though nothing was lost",
 				a.client, a.id, a.epoch, a.seq, a.topic)
 		}
+	}
+}
+
+// agrees proves that a publish was acknowledged at the position at which it was
+// delivered. Where the backend forgot what it had acknowledged, it gave numbers
+// again before anyone could notice: such an epoch is over, and its positions are
+// good for nothing but to be told so.
+func (c *Checker) agrees(a ack, t *topicFacts) {
+	e := t.epochs[a.epoch]
+	if e == nil {
+		return
+	}
+	other, taken := e.ids[a.seq]
+	elsewhere, known := e.seqs[a.id]
+	switch strict := c.options.Lossless || a.epoch == t.log.epoch; {
+	case (!taken || other == a.id) && (!known || elsewhere == a.seq):
+	case !strict:
+		c.verdict.Reissued++
+	case taken && other != a.id:
+		c.fault("%s: %s %s/%d is %q, others say %q", a.client, a.topic, a.epoch, a.seq, a.id, other)
+	default:
+		c.fault("%s: %s %q stands twice in epoch %s, at %d and %d", a.client, a.topic, a.id, a.epoch, elsewhere, a.seq)
 	}
 }
 
@@ -97,6 +120,7 @@ func (v Verdict) String() string {
 	fmt.Fprintf(&b, "delivered     %d to %d subscribers over %d connections\n", v.Delivered, v.Subscribers, v.Connections)
 	fmt.Fprintf(&b, "announced     %d times, %d numbers within an epoch; %d epochs of %d topics\n", v.Announced, v.Missed, v.Epochs, v.Topics)
 	fmt.Fprintf(&b, "acknowledged and gone with an epoch that was announced to be over: %d\n", v.LostAfterAck)
+	fmt.Fprintf(&b, "acknowledged at a number that was given twice, in an epoch that is over: %d\n", v.Reissued)
 	fmt.Fprintf(&b, "outages       told to subscribers %d times, their ends %d times\n", v.Degraded, v.Recovered)
 	for _, f := range v.Faults {
 		fmt.Fprintf(&b, "FAULT         %s\n", f)
