@@ -104,6 +104,17 @@ func (p *peer) sees(t *testing.T, alive ...*peer) {
 	})
 }
 
+// misses waits until a node sees another as dead, or no longer.
+func (p *peer) misses(t *testing.T, dead *peer) {
+	t.Helper()
+	eventually(t, func() error {
+		if m := p.member(t, dead); m != nil && m.State != "dead" {
+			return fmt.Errorf("%s still sees %+v", p.url, m)
+		}
+		return nil
+	})
+}
+
 // connect opens a connection as a browser does.
 func connect(t *testing.T, p *peer) *wsclient.Conn {
 	t.Helper()
@@ -203,12 +214,7 @@ func TestKilledNodeIsFoundDead(t *testing.T) {
 	publish(t, a.url, "room:1", "said", "1")
 	killed := time.Now()
 	a.signal(t, syscall.SIGKILL)
-	eventually(t, func() error {
-		if m := b.member(t, a); m != nil && m.State != "dead" {
-			return fmt.Errorf("still %+v", m)
-		}
-		return nil
-	})
+	b.misses(t, a)
 	if took := time.Since(killed); took < 3500*time.Millisecond || took > 12*time.Second {
 		t.Errorf("found dead after %s, want about 6 s", took)
 	} else {
@@ -231,7 +237,7 @@ func TestPausedNodeComesBack(t *testing.T) {
 	before := b.member(t, a)
 	from := follow(t, a, "room:1")
 	a.signal(t, syscall.SIGSTOP)
-	b.sees(t, b)
+	b.misses(t, a)
 	publish(t, b.url, "room:1", "said", `"meanwhile"`)
 	a.signal(t, syscall.SIGCONT)
 	b.sees(t, a, b)
