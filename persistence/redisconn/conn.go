@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,7 +33,6 @@ type Conn struct {
 	names   Names
 	timeout time.Duration
 	breaker *breaker.Breaker
-	logger  *slog.Logger
 	metrics *metrics
 
 	lanes  *lanes
@@ -44,7 +42,7 @@ type Conn struct {
 
 func start(cfg Config, client redis.UniversalClient, cluster bool, m *metrics) *Conn {
 	c := &Conn{client: client, cluster: cluster, names: NamesFor(cfg.Prefix), timeout: cfg.Timeout,
-		breaker: cfg.Breaker, logger: cfg.Logger, metrics: m}
+		breaker: cfg.Breaker, metrics: m}
 	c.lanes = newLanes(client, func() *lane { return newLane(cfg.Lanes, cfg.MaxQueued, c.send) })
 	c.close = sync.OnceValue(func() error {
 		c.closed.Store(true)
@@ -84,8 +82,8 @@ func (c *Conn) Client() redis.UniversalClient { return c.client }
 //
 // The error is the command's, where a nil reply is redis.Nil; or ctx's; or
 // ErrTimeout, ErrOverloaded, ErrClosed, or one that wraps breaker.ErrOpen. After
-// ctx's and ErrTimeout the command may still be answered: it must not be
-// touched any more.
+// ctx's and ErrTimeout the command may still be answered, and it must not be
+// touched any more; if it had not been sent by then, it never is.
 func (c *Conn) Do(ctx context.Context, cmd redis.Cmder) error {
 	err := c.do(ctx, cmd)
 	c.metrics.count(err)
@@ -98,6 +96,7 @@ func (c *Conn) do(ctx context.Context, cmd redis.Cmder) error {
 	}
 	one := calls.Get().(*call)
 	one.cmd, one.size, one.err = once{cmd}, sizeOf(cmd.Args()), nil
+	one.state.Store(queued)
 	c.metrics.queued.Inc()
 	defer c.metrics.queued.Dec()
 	if err := c.lanes.of(ctx, cmd).add(one); err != nil {
@@ -113,8 +112,10 @@ func (c *Conn) do(ctx context.Context, cmd redis.Cmder) error {
 		calls.Put(one)
 		return err
 	case <-ctx.Done():
+		one.state.CompareAndSwap(queued, left)
 		return ctx.Err()
 	case <-timer.C:
+		one.state.CompareAndSwap(queued, left)
 		return ErrTimeout
 	}
 }

@@ -83,41 +83,11 @@ func TestCallersShareAPipeline(t *testing.T) {
 	}
 	wg.Wait()
 	if n := pipelines(t, reg); n > callers*each/4 {
-		t.Errorf("%d pipelines for %d commands", n, callers*each)
+		t.Errorf("%v pipelines for %d commands", n, callers*each)
 	}
-	if n := gauge(t, reg, "troupe_redis_queued"); n != 0 {
+	if n := waiting(t, reg); n != 0 {
 		t.Errorf("%v commands are counted as waiting when none is", n)
 	}
-}
-
-func pipelines(t *testing.T, reg *prometheus.Registry) uint64 {
-	t.Helper()
-	families, err := reg.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range families {
-		if f.GetName() == "troupe_redis_pipeline_size" {
-			return f.GetMetric()[0].GetHistogram().GetSampleCount()
-		}
-	}
-	t.Fatal("no such metric")
-	return 0
-}
-
-func gauge(t *testing.T, reg *prometheus.Registry, name string) float64 {
-	t.Helper()
-	families, err := reg.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range families {
-		if f.GetName() == name {
-			return f.GetMetric()[0].GetGauge().GetValue()
-		}
-	}
-	t.Fatal("no such metric: " + name)
-	return 0
 }
 
 // What waits together is larger than one pipeline may be, in number and in bytes.
@@ -126,10 +96,7 @@ func TestPipelinesAreBounded(t *testing.T) {
 	s := redistest.Start(t)
 	reg := prometheus.NewRegistry()
 	c := open(t, redisconn.Config{URL: s.URL(), Lanes: 1, Registerer: reg, Timeout: 20 * time.Second})
-	if err := set(c, t, "0", "v"); err != nil {
-		t.Fatal(err)
-	}
-	s.Pause()
+	release := occupy(t, c, s)
 	large := strings.Repeat("x", 700_000)
 	var wg sync.WaitGroup
 	for i := range 3000 {
@@ -143,16 +110,11 @@ func TestPipelinesAreBounded(t *testing.T) {
 			}
 		})
 	}
-	redistest.Eventually(t, soon, "all wait", func() error {
-		if n := gauge(t, reg, "troupe_redis_queued"); n != 3000 {
-			return fmt.Errorf("%v", n)
-		}
-		return nil
-	})
-	s.Resume()
+	wait(t, reg, 3001)
+	release()
 	wg.Wait()
-	if n := pipelines(t, reg); n < 7 || n > 500 {
-		t.Errorf("%d pipelines, want at least 1 per large value, and few more", n)
+	if n := pipelines(t, reg); n < 7 || n > 20 {
+		t.Errorf("%v pipelines, want one for each large value, and few more", n)
 	}
 	if n, err := s.Client(t).DBSize(t.Context()).Result(); n != 3000 || err != nil {
 		t.Errorf("%d keys, %v", n, err)
@@ -164,14 +126,8 @@ func TestOverload(t *testing.T) {
 	s := redistest.Start(t)
 	reg := prometheus.NewRegistry()
 	c := open(t, redisconn.Config{URL: s.URL(), Lanes: 1, MaxQueued: 10, Registerer: reg, Timeout: 20 * time.Second})
-	s.Pause()
+	release := occupy(t, c, s)
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := set(c, t, "first", "v"); err != nil { // is under way
-			t.Error(err)
-		}
-	})
-	redistest.Eventually(t, soon, "it is under way", func() error { return waits(c, s, reg, 1) })
 	for range 10 {
 		wg.Go(func() {
 			if err := set(c, t, "k", "v"); err != nil {
@@ -179,33 +135,41 @@ func TestOverload(t *testing.T) {
 			}
 		})
 	}
-	redistest.Eventually(t, soon, "ten wait", func() error { return waits(c, s, reg, 11) })
-	redistest.Eventually(t, soon, "the next is refused at once", func() error {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if err := c.Do(ctx, redis.NewStatusCmd(ctx, "ping")); !errors.Is(err, redisconn.ErrOverloaded) {
-			return err
-		}
-		return nil
-	})
-	s.Resume()
+	wait(t, reg, 11)
+	if err := set(c, t, "k", "v"); !errors.Is(err, redisconn.ErrOverloaded) {
+		t.Errorf("the eleventh: %v", err)
+	}
+	release()
 	wg.Wait()
 	if err := set(c, t, "k", "v"); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
 }
 
-func waits(_ *redisconn.Conn, _ *redistest.Server, reg *prometheus.Registry, want float64) error {
-	families, err := reg.Gather()
-	if err != nil {
-		return err
-	}
-	for _, f := range families {
-		if f.GetName() == "troupe_redis_queued" && f.GetMetric()[0].GetGauge().GetValue() == want {
-			return nil
+// What waits is bounded in bytes too, and a command that is larger than the bound
+// goes all the same when nothing else waits.
+func TestOverloadInBytes(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t)
+	reg := prometheus.NewRegistry()
+	c := open(t, redisconn.Config{URL: s.URL(), Lanes: 1, Registerer: reg, Timeout: 30 * time.Second})
+	release := occupy(t, c, s)
+	var wg sync.WaitGroup
+	large := strings.Repeat("x", 65<<20)
+	wg.Go(func() {
+		if err := set(c, t, "large", large); err != nil {
+			t.Error(err)
 		}
+	})
+	wait(t, reg, 2)
+	if err := set(c, t, "k", "v"); !errors.Is(err, redisconn.ErrOverloaded) {
+		t.Errorf("behind it: %v", err)
 	}
-	return errors.New("others wait")
+	release()
+	wg.Wait()
+	if n, err := s.Client(t).StrLen(t.Context(), "large").Result(); n != int64(len(large)) || err != nil {
+		t.Errorf("%d bytes arrived, %v", n, err)
+	}
 }
 
 func TestCallerThatLeaves(t *testing.T) {
@@ -229,6 +193,31 @@ func TestCallerThatLeaves(t *testing.T) {
 	}
 }
 
+// Who leaves while others' pipelines are under way leaves nothing behind.
+func TestWhatNobodyWaitsForIsNotSent(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t)
+	reg := prometheus.NewRegistry()
+	c := open(t, redisconn.Config{URL: s.URL(), Lanes: 1, Registerer: reg, Timeout: 20 * time.Second})
+	release := occupy(t, c, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	var left sync.WaitGroup
+	for range 20 {
+		left.Go(func() {
+			if err := c.Do(ctx, redis.NewIntCmd(ctx, "incr", "n")); !errors.Is(err, context.Canceled) {
+				t.Errorf("left with %v", err)
+			}
+		})
+	}
+	wait(t, reg, 21)
+	cancel()
+	left.Wait()
+	release()
+	if v, err := get(c, t, "n"); !errors.Is(err, redis.Nil) {
+		t.Errorf("commands of callers that had left ran: %s, %v", v, err)
+	}
+}
+
 func TestClose(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t)
@@ -243,7 +232,7 @@ func TestClose(t *testing.T) {
 			}
 		})
 	}
-	redistest.Eventually(t, soon, "five wait", func() error { return waits(c, s, reg, 5) })
+	wait(t, reg, 5)
 	if err := c.Close(); err != nil {
 		t.Error(err)
 	}

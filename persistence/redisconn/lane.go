@@ -2,24 +2,34 @@ package redisconn
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// Bounds of one pipeline. A command that is larger goes alone.
+// Bounds of one pipeline, and of what waits. A command that is larger goes alone.
 const (
 	maxPipeline      = 1024
 	maxPipelineBytes = 1 << 20
+	maxWaitingBytes  = 64 << 20
 )
 
 // A call is a command on its way. The lane owns it until done; a caller that
 // leaves before does not touch it again.
 type call struct {
-	cmd  redis.Cmder
-	size int
-	err  error
-	done chan struct{} // holds one
+	cmd   redis.Cmder
+	size  int
+	err   error
+	done  chan struct{} // holds one
+	state atomic.Uint32
 }
+
+// States of a call.
+const (
+	queued uint32 = iota
+	taken         // it is sent
+	left          // the caller went before that: it is not sent
+)
 
 var calls = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}
 
@@ -33,6 +43,7 @@ type lane struct {
 	mu      sync.Mutex
 	filled  sync.Cond
 	waiting []*call
+	bytes   int // of all that waits
 	closed  bool
 
 	workers sync.WaitGroup
@@ -54,10 +65,11 @@ func (l *lane) add(c *call) error {
 	if l.closed {
 		return ErrClosed
 	}
-	if len(l.waiting) >= l.bound {
+	if len(l.waiting) >= l.bound || l.bytes > 0 && l.bytes+c.size > maxWaitingBytes {
 		return ErrOverloaded
 	}
 	l.waiting = append(l.waiting, c)
+	l.bytes += c.size
 	l.filled.Signal()
 	return nil
 }
@@ -79,26 +91,34 @@ func (l *lane) work() {
 func (l *lane) take(into []*call) []*call {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(l.waiting) == 0 && !l.closed {
-		l.filled.Wait()
+	for !l.closed && len(into) == 0 {
+		for len(l.waiting) == 0 && !l.closed {
+			l.filled.Wait()
+		}
+		into = l.move(into)
 	}
-	if l.closed {
-		return nil
+	if len(l.waiting) > 0 {
+		l.filled.Signal() // for a worker that waits
 	}
+	return into
+}
+
+func (l *lane) move(into []*call) []*call {
 	n, bytes := 0, 0
-	for n < len(l.waiting) && n < maxPipeline {
-		if bytes += l.waiting[n].size; n > 0 && bytes > maxPipelineBytes {
+	for ; n < len(l.waiting) && len(into) < maxPipeline; n++ {
+		c := l.waiting[n]
+		if len(into) > 0 && bytes+c.size > maxPipelineBytes {
 			break
 		}
-		n++
+		l.bytes -= c.size
+		if c.state.CompareAndSwap(queued, taken) {
+			into = append(into, c)
+			bytes += c.size
+		}
 	}
-	into = append(into, l.waiting[:n]...)
 	rest := copy(l.waiting, l.waiting[n:])
 	clear(l.waiting[rest:])
 	l.waiting = l.waiting[:rest]
-	if rest > 0 {
-		l.filled.Signal() // for a worker that waits
-	}
 	return into
 }
 
@@ -111,7 +131,7 @@ func (l *lane) close() {
 	for _, c := range l.waiting {
 		c.answer(ErrClosed)
 	}
-	l.waiting = nil
+	l.waiting, l.bytes = nil, 0
 	l.filled.Broadcast()
 }
 

@@ -40,6 +40,7 @@ func Open(ctx context.Context, cfg Config) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.Logger.Info("connected to Redis", "backend", "redis", "url", Redact(cfg.URL), "cluster", cluster)
 	return start(cfg, client, cluster, m), nil
 }
 
