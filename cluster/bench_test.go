@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -37,7 +38,7 @@ func BenchmarkTwoNodes(b *testing.B) {
 					}
 					<-c.joined
 				}
-				data := []byte(fmt.Sprintf("%q", make([]byte, 50)))
+				data := []byte(`"` + strings.Repeat("x", 198) + `"`)
 				const window = 4096
 				free := make(chan struct{}, window)
 				var wg sync.WaitGroup

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -143,6 +144,18 @@ func (e *ear) wants(t testing.TB, want string) {
 	eventually(t, func() string {
 		if got := e.heard(); got != want {
 			return fmt.Sprintf("heard %q, want %q", got, want)
+		}
+		return ""
+	})
+}
+
+// mentions waits until the ear has heard one of the words.
+func (e *ear) mentions(t testing.TB, words ...string) {
+	t.Helper()
+	eventually(t, func() string {
+		got := strings.Fields(e.heard())
+		if !slices.ContainsFunc(words, func(w string) bool { return slices.Contains(got, w) }) {
+			return fmt.Sprintf("heard %q, want one of %q in it", got, words)
 		}
 		return ""
 	})

@@ -427,3 +427,54 @@ func TestPrefixesAreApart(t *testing.T) {
 		}
 	}
 }
+
+// SYS-03: one node can not reach Redis, the other can. Each goes on serving its
+// own; when the way is back, nothing is missing on either that was not announced.
+func TestSYS03Partition(t *testing.T) {
+	t.Parallel()
+	for name, cut := range map[string]func(*redistest.Proxy){
+		"refused":   func(p *redistest.Proxy) { p.Refuse() },
+		"half-open": func(p *redistest.Proxy) { p.Hang() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t)
+			proxy := redistest.StartProxy(t, server.Addr())
+			a := nodes(t, server.URL(), 1, live, topic.Policy{})[0]
+			b, err := Start(t.Context(), Config{ID: "b", Redis: proxy.URL(), Topics: []topic.Policy{live, {}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = b.Close() })
+			var told, untroubled outages
+			defer b.OnHealth(told.changed)()
+			defer a.OnHealth(untroubled.changed)()
+			ka, kb, la, lb := listen(t, a, "kept"), listen(t, b, "kept"), listen(t, a, "live:x"), listen(t, b, "live:x")
+			say(t, a, "kept", "1")
+			kb.wants(t, "1")
+
+			cut(proxy)
+			told.wants(t, 1, 0)
+			say(t, a, "kept", "2") // b can not hear it
+			say(t, a, "live:x", "2")
+			say(t, b, "live:x", "3") // nor a this
+			la.wants(t, "2")
+			lb.wants(t, "3")
+
+			proxy.Heal(t)
+			told.wants(t, 1, 1)
+			kb.wants(t, "1 2")
+			lb.mentions(t, "2", "stale") // what hung on the way may still come
+			la.mentions(t, "3", "stale")
+			say(t, b, "live:x", "4")
+			la.mentions(t, "4")
+			eventually(t, func() string {
+				_, err := b.Topics().Publish(t.Context(), "kept", topic.Message{Event: "e", Data: []byte("3"), ID: "3"})
+				return complaint(err)
+			})
+			ka.wants(t, "1 2 3")
+			kb.wants(t, "1 2 3")
+			untroubled.wants(t, 0, 0)
+		})
+	}
+}

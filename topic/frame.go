@@ -34,13 +34,15 @@ var errFrame = errors.New("topic: malformed relay frame")
 //	"EPOCH FIRST AT COUNT\n"                   by whoever numbers it: decimal, AT in Unix milliseconds
 //	COUNT times: name, data                    each with its length as a uvarint before it
 //
-// The line is text, so that a script in a database can write it. A run without
-// events says that the topic stands before FIRST.
+// The line is text, so that a script in a database can write it. Only the first run
+// may be without events: with history it says that the topic stands before FIRST,
+// without history that a frame before this one did not go out.
 type frame struct {
 	node        string
 	incarnation uint64 // of the sending actor; its numbers begin at 1
 	number      uint64 // 0: a Log sent it, and only the events' numbers count
 	epoch       string // "" for a topic without history
+	gap         bool   // without history: a frame before this one is lost
 	head        uint64 // the newest number the frame tells of
 	events      []Record
 }
@@ -77,6 +79,13 @@ func (f *frame) encode() []byte {
 		size += 32 + len(r.Name) + len(r.Data)
 	}
 	b := f.appendHead(make([]byte, 0, size))
+	if f.gap || len(f.events) == 0 {
+		first := uint64(0)
+		if f.epoch != "" {
+			first = f.head + 1
+		}
+		b = appendLine(b, f.epoch, first, time.UnixMilli(0), 0)
+	}
 	rest := f.events
 	for len(rest) > 0 {
 		n := runLength(rest)
@@ -85,13 +94,6 @@ func (f *frame) encode() []byte {
 			b = AppendEntry(b, r.Name, r.Data)
 		}
 		rest = rest[n:]
-	}
-	if len(f.events) == 0 {
-		first := uint64(0)
-		if f.epoch != "" {
-			first = f.head + 1
-		}
-		b = appendLine(b, f.epoch, first, time.UnixMilli(0), 0)
 	}
 	return b
 }
@@ -152,16 +154,20 @@ func decodeFrame(b []byte) (frame, error) {
 	return f, nil
 }
 
+// headOnly reports whether a frame with history began with an empty run, after
+// which nothing may follow.
+func (f *frame) headOnly() bool { return f.epoch != "" && len(f.events) == 0 }
+
 // takeRun reads one run; all of a frame have one epoch.
 func (f *frame) takeRun(r *reader, first bool) bool {
 	epoch, seq, at, count, ok := r.line()
-	if !ok || count > uint64(maxFrameEvents-len(f.events)) || !first && (epoch != f.epoch || count == 0) {
+	if !ok || count > uint64(maxFrameEvents-len(f.events)) || !first && (epoch != f.epoch || count == 0 || f.headOnly()) {
 		return false
 	}
 	if (epoch == "") != (seq == 0) || seq > math.MaxUint64-count {
 		return false
 	}
-	f.epoch = epoch
+	f.epoch, f.gap = epoch, f.gap || first && epoch == "" && count == 0
 	from := len(f.events)
 	f.events = r.entries(f.events, count)
 	for i := range f.events[from:] {

@@ -23,6 +23,22 @@ func TestFrameRoundTrip(t *testing.T) {
 	}
 }
 
+// A frame without history can say that one before it is lost; with history it
+// can say only where the topic stands.
+func TestFrameGap(t *testing.T) {
+	t.Parallel()
+	for _, want := range []frame{
+		{node: "a", incarnation: 7, number: 3, gap: true},
+		{node: "a", incarnation: 7, number: 3, gap: true, events: []Record{{At: time.UnixMilli(5), Name: "e", Data: []byte("1")}}},
+		{node: "a", epoch: "x", head: 9},
+	} {
+		got, err := decodeFrame(want.encode())
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, %v; want %+v", got, err, want)
+		}
+	}
+}
+
 func TestFrameRefused(t *testing.T) {
 	t.Parallel()
 	change := func(f func(*frame)) []byte { s := sampleFrame(); f(&s); return s.encode() }
@@ -33,6 +49,7 @@ func TestFrameRefused(t *testing.T) {
 		"cut off":             good[:len(good)-1],
 		"something behind":    append(bytes.Clone(good), 0),
 		"no run":              good[:len(FrameHead("a"))],
+		"events after head":   append(append(FrameHead("a"), "x 10 0 0\nx 10 0 1\n"...), 1, 'a', 1, '1'),
 		"two epochs":          append(bytes.Clone(good), appendLine(nil, "y", 1, time.UnixMilli(0), 0)...),
 		"a line without end":  bytes.ReplaceAll(good, []byte("\n"), []byte(" ")),
 		"numbers past 2^64":   append(FrameHead("a"), "x 18446744073709551615 0 2\n\x01a\x011\x01a\x011"...),

@@ -44,7 +44,7 @@ func (r *relayState) arrived(f frame) (fresh, lost bool) {
 	r.peers[f.node] = peer{f.incarnation, f.number}
 	switch {
 	case !met:
-		return true, false // nothing was expected yet
+		return true, f.gap // otherwise nothing was expected yet
 	case last.incarnation != f.incarnation:
 		return true, f.number > 1
 	default:
@@ -81,7 +81,7 @@ func (a *actor) announce(c *actors.Context[message], epoch string, evs []*Event)
 	r.queue = append(r.queue, evs...)
 	if over := len(r.queue) - relayQueue; over > 0 {
 		a.m.unrelayed.Add(float64(over))
-		r.queue, r.number = r.queue[over:], r.number+1
+		r.queue, r.number, r.owed = r.queue[over:], r.number+1, !a.policy.HasHistory()
 	}
 	a.send(c)
 }
@@ -101,7 +101,7 @@ func (a *actor) send(c *actors.Context[message]) {
 		n++
 	}
 	r.number++
-	f := frame{node: a.topics.id, incarnation: r.incarnation, number: r.number, epoch: r.epoch}
+	f := frame{node: a.topics.id, incarnation: r.incarnation, number: r.number, epoch: r.epoch, gap: r.owed}
 	now := time.Now()
 	for _, e := range r.queue[:n] {
 		rec := Record{Seq: e.seq, At: now, Name: e.Name(), Data: e.Data()}
@@ -128,8 +128,8 @@ func (a *actor) onSent(c *actors.Context[message], m *sent) {
 	r.sending = false
 	if m.err != nil {
 		a.m.unrelayed.Add(float64(m.events))
-		if len(r.queue) == 0 && !a.policy.HasHistory() {
-			r.owed = true
+		r.owed = !a.policy.HasHistory()
+		if len(r.queue) == 0 {
 			a.later(c, retryWait)
 			return
 		}

@@ -132,6 +132,25 @@ func TestUnrelayedIsAnnounced(t *testing.T) {
 	})
 }
 
+// So is the first event ever, of which nobody could know.
+func TestUnrelayedFirstIsAnnounced(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b, w := pair(t, topic.Policy{History: -1})
+		rb := subscribe(t, b, "chat", nil)
+		time.Sleep(time.Second)
+		w.set(func(w *wires) { w.fail = errDown })
+		publish(t, a, "chat", "1")
+		time.Sleep(time.Millisecond)
+		w.set(func(w *wires) { w.fail = nil })
+		publish(t, a, "chat", "2")
+		time.Sleep(5 * time.Second)
+		if rb.heard() != "joined@0 stale 2" {
+			t.Errorf("heard %s", rb.heard())
+		}
+	})
+}
+
 // shaky is a Log of one topic that can lose its newest records and not notice,
 // and that relays what it keeps.
 type shaky struct {
