@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/troupe-rt/troupe/cluster/bustest"
 	"github.com/troupe-rt/troupe/cluster/redisbus"
 	"github.com/troupe-rt/troupe/persistence/redisconn"
@@ -120,7 +122,8 @@ func TestSlotMoves(t *testing.T) {
 func TestIdleMaster(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 3)
-	bus := start(t, cluster.URLs(), redisbus.Config{Node: "a", Ping: 50 * time.Millisecond})
+	reg := prometheus.NewPedanticRegistry()
+	bus := start(t, cluster.URLs(), redisbus.Config{Node: "a", Ping: 50 * time.Millisecond, Registerer: reg})
 	to := newSink()
 	count := func() (conns int) {
 		for _, node := range cluster.Nodes {
@@ -145,7 +148,17 @@ func TestIdleMaster(t *testing.T) {
 		follow(t, bus, fmt.Sprint("room", i), to)
 	}
 	want(3)
+	// Each connection hears its own ping, or it would be given up after five.
+	redistest.Eventually(t, patience, "pings are heard", func() error {
+		if n := heardPings(t, reg); n < 45 {
+			return fmt.Errorf("%d", n)
+		}
+		return nil
+	})
 	for i := range 30 {
+		if n := len(to.interruptions(fmt.Sprint("room", i))); n > 0 {
+			t.Errorf("room %d was restored %d times without a fault", i, n)
+		}
 		bus.Unfollow(fmt.Sprint("room", i))
 	}
 	want(1)
@@ -155,6 +168,20 @@ func TestIdleMaster(t *testing.T) {
 	if n := len(to.interruptions("room0")); n > 0 {
 		t.Errorf("restored %d times", n)
 	}
+}
+
+func heardPings(t *testing.T, reg *prometheus.Registry) uint64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "troupe_relay_lag_seconds" {
+			return f.GetMetric()[0].GetHistogram().GetSampleCount()
+		}
+	}
+	return 0
 }
 
 // TestOneMaster ends one of three masters. What the others serve goes on, and nobody

@@ -13,6 +13,11 @@ type pings struct {
 	id   string // of the link, so that what an earlier one sent is not taken for its own
 	last uint64
 	out  []ping // not heard yet, oldest first
+
+	// Ticks are counted, not time: after the whole process stood still, what waits in
+	// the socket gets its chance to be read.
+	ticks  int // since the connection began
+	missed int // in a row with a ping to be heard, and nothing heard
 }
 
 type ping struct {
@@ -23,9 +28,8 @@ type ping struct {
 
 // keepPinging tries the connection until it fails or is not needed.
 func (l *link) keepPinging(ctx context.Context) error {
-	every := l.bus.cfg.Ping
 	l.pings.id = rand.Text()
-	ticker := time.NewTicker(every)
+	ticker := time.NewTicker(l.bus.cfg.Ping)
 	defer ticker.Stop()
 	for {
 		select {
@@ -33,7 +37,7 @@ func (l *link) keepPinging(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-ticker.C:
 		}
-		if err := l.fault(time.Now(), every*pingsMissed); err != nil {
+		if err := l.fault(); err != nil {
 			return err
 		}
 		number, payload := l.nextPing(time.Now())
@@ -97,6 +101,7 @@ func (l *link) heard(payload string) {
 	if err != nil || id != p.id || number > p.last {
 		return
 	}
+	p.missed = 0
 	for len(p.out) > 0 && p.out[0].number <= number {
 		if p.out[0].number == number {
 			l.knownGood(p.out[0].at)
@@ -106,17 +111,21 @@ func (l *link) heard(payload string) {
 	}
 }
 
-// fault says why the connection is to be given up, if it is.
-func (l *link) fault(now time.Time, patience time.Duration) error {
+// fault is called at every tick and says why the connection is to be given up, if it
+// is.
+func (l *link) fault() error {
 	b := l.bus
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	p := &l.pings
+	p.ticks++
+	if len(p.out) > 0 && p.out[0].taken && !l.muted {
+		p.missed++
+	}
 	switch {
-	case l.muted && now.Sub(l.began) > patience:
+	case l.muted && p.ticks > pingsMissed:
 		return errPingLost
-	case !l.up && now.Sub(l.began) > patience:
-		return errSilent
-	case len(l.pings.out) > 0 && l.pings.out[0].taken && now.Sub(l.pings.out[0].at) >= patience && !l.muted:
+	case !l.up && p.ticks > pingsMissed, p.missed >= pingsMissed:
 		return errSilent
 	case len(l.entries) == 0 && l != b.homeLink:
 		if b.links[l.opts.Addr] == l {
