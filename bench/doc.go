@@ -6,6 +6,7 @@
 //	go run ./bench --quick      everything small, no peers; half a minute
 //	go run ./bench --list       the scenarios, and the question each answers
 //	go run ./bench --scenario 'fanout-1x1000-*' --rounds 5
+//	go run ./bench --scenario 'redis-*'
 //
 // Results go to standard output as tables, and as Markdown and JSON to
 // bench/results. Progress goes to standard error.
@@ -16,6 +17,10 @@
 // from publishing (in open-loop scenarios: from when the publish was due) to
 // when the client has read the event. The floor is a bare loop of write(2) in
 // place of a server, measured by the same client in the same run.
+//
+// Scenarios over Redis have a redis-server of the program's own, without
+// persistence, emptied before each round; Troupe and its peers take turns on it.
+// What Redis itself spends is told apart. Figures in notes are from elsewhere.
 //
 // Server and client share the machine. A round during which other processes
 // took more than 8 % of the cores is repeated, a bounded number of times, and
@@ -39,11 +44,13 @@
 //	check    marks in payloads, and whether they arrive once and in order
 //	stats    histogram, median, spread
 //	proc     processes, CPU time, memory, metrics
+//	redisd   a redis-server
 //	floor    the bare loop of writes
-//	inproc   programs that publish from Go, without sockets
+//	inproc   programs that publish from Go, alone or over Redis
 //	child    how this program starts itself as floor or as one of those
 //	report   tables and JSON
 //	peers    the peers' servers: a module of its own
+//	chaos    a command of its own: breaks a cluster and checks what clients got
 //
 // Linux only: it uses epoll and /proc.
 package main

@@ -3,7 +3,8 @@
 //
 // Each folder is one server: a main program that listens on --listen, prints
 // nothing on success, serves Prometheus metrics at /metrics, and ends on
-// SIGTERM. Channels whose name begins with "kept:" have history and recovery,
+// SIGTERM. With --redis it shares that Redis with others of its kind; with --task
+// it is one of the programs of bench/inproc that need a Redis, instead. Channels whose name begins with "kept:" have history and recovery,
 // all others have none. Anyone may subscribe and publish. Nothing compresses.
 //
 // To add a peer: a folder here, an adapter in bench/wire, a row in

@@ -41,7 +41,9 @@ func oneNode() []Scenario {
 }
 
 // Quick are the same kinds, so small that all of them take a few seconds.
-func Quick() []Scenario {
+func Quick() []Scenario { return slices.Concat(oneNodeQuick(), overRedisQuick()) }
+
+func oneNodeQuick() []Scenario {
 	return []Scenario{
 		{Name: "quick-fanout-1x50-w16", Question: "Does fan-out to one room work?",
 			Kind: FlatOut, Topics: 1, Receivers: 50, Window: 16},
