@@ -127,9 +127,9 @@ func (a *Agent) OnCleanup(f Cleanup) {
 	a.cleaner.hooks = append(a.cleaner.hooks, f)
 }
 
-// Close gives the lease back, so that the others see the node leave, and waits for
-// cleanups and listeners under way. Both end with ctx. Cleanups that did not finish are another
-// survivor's. Further calls wait too.
+// Close gives the lease back, so that the others see the node leave. It ends the context of
+// cleanups under way, which are another survivor's from then on, and waits for them and for
+// listeners until ctx ends. Further calls wait too.
 func (a *Agent) Close(ctx context.Context) error {
 	a.stop()
 	if err := wait(ctx, a.looped); err != nil {

@@ -59,8 +59,8 @@ func TestDeathIsFoundInTime(t *testing.T) {
 				if len(all) != 1 {
 					t.Fatalf("%d cleanups, want one", len(all))
 				}
-				if took := all[0].at.Sub(killed); took < 3750*time.Millisecond || took > 6500*time.Millisecond {
-					t.Errorf("cleaned up %v after the kill, want 4 to 6.5 s", took)
+				if took := all[0].at.Sub(killed); took < 3750*time.Millisecond || took > 6250*time.Millisecond {
+					t.Errorf("cleaned up %v after the kill, want 3.75 to 6.25 s", took)
 				}
 			})
 		})

@@ -10,10 +10,11 @@
 //
 // Times are those of the default Config: a lease of 6 s, renewed every 2 s.
 //
-//   - A node that is killed is claimed by a survivor 4 to 6.5 s later, plus a
-//     round trip or two: its lease runs out 4 to 6 s after its end, and every survivor looks
+//   - A node that is killed is claimed by a survivor 3.75 to 6.25 s later, plus two
+//     round trips: its lease runs out 3.75 to 6 s after its end, and every survivor looks
 //     within 0.25 s of that (TestDeathIsFoundInTime). A survivor that was itself
-//     kept from renewing less than 6 s ago leaves it to the others.
+//     kept from renewing less than 6 s ago leaves it to the others; if all were, as after an
+//     outage, it is found up to 8.5 s after the first of them is back.
 //   - A node whose renewals come less than 6 s apart is never declared dead,
 //     whatever its clock or the backend's shows (TestMembershipHolds, TestClocks).
 //   - A lease that has run out but was not claimed is renewed as if nothing had been.
@@ -26,7 +27,8 @@
 //     or fails is followed by another when its claim runs out, after 30 s
 //     (TestCleanerDies, TestHookFails); one that leaves, at once (TestCleanerLeaves).
 //   - A node that was taken for dead finds out with its next renewal, and goes on under
-//     another incarnation; the old one never comes back (TestPausedNodeIsReborn).
+//     another incarnation; the old one never comes back (TestPausedNodeIsReborn),
+//     also if the backend goes back to before it was claimed (TestRisen).
 //   - An emptied backend is noticed within 2 s of its return. Members keep their
 //     incarnations, and nodes that died meanwhile are still cleaned up after
 //     (TestEmptied).

@@ -21,10 +21,17 @@ func (s *state) compareViews(v View, e *effects) {
 	slices.SortFunc(v.Members, compareLeases)
 	tell := func(k Kind, m Member) { e.notices = append(e.notices, notice{change: &Change{k, m}}) }
 	here := make(map[key]bool, len(v.Members))
+	s.risen = nil
 	for _, l := range v.Members {
 		k := l.key()
 		here[k] = true
 		if s.own(k) {
+			continue
+		}
+		if _, ok := s.known[k]; !ok && s.wasBuried(k) {
+			// The backend went back to before the claim. Whoever was cleaned up after must
+			// not go on as if it had not been.
+			s.risen = append(s.risen, l.Member)
 			continue
 		}
 		if _, ok := s.known[k]; !ok {
@@ -43,6 +50,7 @@ func (s *state) compareViews(v View, e *effects) {
 		}
 		if m, ok := s.known[k]; ok && !here[k] {
 			delete(s.known, k)
+			s.bury(m)
 			tell(Died, m)
 		}
 	}
@@ -57,6 +65,17 @@ func (s *state) compareViews(v View, e *effects) {
 			delete(s.twins, k)
 		}
 	}
+}
+
+func (s *state) bury(m Member) {
+	s.buried = append(s.buried, m)
+	if len(s.buried) > maxBuried {
+		s.buried = s.buried[1:]
+	}
+}
+
+func (s *state) wasBuried(k key) bool {
+	return slices.ContainsFunc(s.buried, func(m Member) bool { return m.key() == k })
 }
 
 func (s *state) own(k key) bool { return k == s.self.key() || slices.Contains(s.former, k) }

@@ -80,21 +80,16 @@ func (r *MemRegistry) renew(now time.Time, rn Renewal) Standing {
 
 func (r *MemRegistry) writeBack(now time.Time, rn Renewal) {
 	for _, m := range rn.Dead {
-		if !r.knows(m.key()) {
+		if r.deaths[m.key()] == nil {
 			r.deaths[m.key()] = &death{Death: Death{Member: m, Until: now}}
+			delete(r.leases, m.key())
 		}
 	}
 	for _, m := range rn.Members {
-		if !r.knows(m.key()) {
+		if _, ok := r.leases[m.key()]; !ok && r.deaths[m.key()] == nil {
 			r.leases[m.key()] = Lease{Member: m, Until: now.Add(rn.TTL)}
 		}
 	}
-}
-
-func (r *MemRegistry) knows(k key) bool {
-	_, alive := r.leases[k]
-	_, dead := r.deaths[k]
-	return alive || dead
 }
 
 // tidy shortens what ends too late and forgets the dead of long ago.

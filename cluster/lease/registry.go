@@ -47,8 +47,9 @@ type Renewal struct {
 	TTL  time.Duration // at most MaxTTL
 	Join bool          // take a lease out if there is none
 
-	// Members and Dead are written back where the Registry knows nothing of them,
-	// after it was emptied: Members with a lease of TTL, Dead as claimed by nobody.
+	// Members and Dead are written back after the Registry lost what it knew. Members
+	// of whom it knows nothing get a lease of TTL. Dead that it does not know to be dead
+	// lose theirs, and may be claimed.
 	Members, Dead []Member
 }
 

@@ -32,7 +32,13 @@ type state struct {
 	dead  map[key]Member // claimed and not done, when last seen
 	twins map[key]twin
 	view  []Lease // what Members returns
+
+	buried []Member // told to have died, the newest last
+	risen  []Member // seen with a lease after that; the next renewal says so
 }
+
+// maxBuried bounds whom we remember to have died.
+const maxBuried = 1024
 
 // effects are what the agent has to do.
 type effects struct {
@@ -54,10 +60,10 @@ type notice struct {
 func (s *state) slack() time.Duration { return s.every / 2 }
 
 func (s *state) request() Renewal {
-	r := Renewal{Self: s.self, TTL: s.ttl, Join: !s.joined}
+	r := Renewal{Self: s.self, TTL: s.ttl, Join: !s.joined, Dead: slices.Clone(s.risen)}
 	if s.restore {
 		r.Members = slices.Collect(maps.Values(s.known))
-		r.Dead = slices.Collect(maps.Values(s.dead))
+		r.Dead = slices.AppendSeq(r.Dead, maps.Values(s.dead))
 	}
 	return r
 }
@@ -86,7 +92,7 @@ func (s *state) observe(start, now time.Time, v View) effects {
 	if !s.since.IsZero() && now.Sub(s.since) >= s.ttl {
 		e.claims = s.claimable(v)
 	}
-	e.wait = s.untilNext(v)
+	e.wait, e.again = s.untilNext(v), len(s.risen) > 0
 	return e
 }
 

@@ -312,3 +312,30 @@ func TestShow(t *testing.T) {
 		t.Errorf("waits %v, want until the lease ends", e.wait)
 	}
 }
+
+// TestRisen shows that who was told to have died is not taken for alive, when the backend goes back to
+// before it was claimed.
+func TestRisen(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t)
+	p.member("x", time.Hour)
+	p.times(1)
+	p.view = View{Life: p.view.Life, Dead: []Death{{Member: Member{ID: "x", Incarnation: "1"}, Done: true}}}
+	if got := told(p.times(1)); !slices.Equal(got, []string{"died x"}) {
+		t.Fatalf("told %q", got)
+	}
+	p.view.Dead = nil
+	p.member("x", time.Hour)
+	for range 2 {
+		if e := p.times(1); !e.again || len(e.notices) > 0 {
+			t.Errorf("effects %+v", e)
+		}
+		if r := p.s.request(); len(r.Dead) != 1 || r.Dead[0].ID != "x" {
+			t.Errorf("asks for %+v", r)
+		}
+	}
+	p.view.Members = nil
+	if e := p.times(1); e.again || len(e.notices) > 0 || len(p.s.request().Dead) > 0 {
+		t.Errorf("effects %+v, then asks for %+v", e, p.s.request())
+	}
+}

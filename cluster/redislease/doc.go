@@ -8,6 +8,7 @@
 //   - A restart of Redis that keeps its data costs no node its life, and neither does
 //     one that loses it; then all are told within a renewal
 //     (TestRestart). So does a Redis that hangs (TestHang).
+//   - A node that is cut off is cleaned up after by one survivor (TestDeath).
 //   - On a Redis Cluster every master that is emptied is noticed, also one that
 //     does not have the leases (TestMasterEmptied), and one that is away costs no
 //     lease unless it has them (TestMasterAway). That holds for masters with 511 or more slots
@@ -29,7 +30,9 @@
 //	{nodes}:life     string       random, made when there is none
 //	{life-N}:life    string       the same for each 256 slots of a Cluster
 //
-// A renewal reads all members, at most 4096. That suits clusters of up to some hundred nodes.
+// A renewal reads all members, at most 4096: a round trip, and 8 µs for each
+// (BenchmarkRenew). A hundred nodes that renew every two seconds keep Redis busy for 4 % of
+// the time, two hundred for 16 %.
 //
 // # Messages
 //

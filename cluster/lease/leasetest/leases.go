@@ -152,7 +152,7 @@ func writeBackOverwritesNone(s *scene) {
 	s.join(a, long)
 	s.join(b, short)
 	fence := s.claimed(b, a, long)
-	v := s.renew(lease.Renewal{Self: c, TTL: long, Join: true, Members: []lease.Member{b}, Dead: []lease.Member{a, b}}, lease.Held)
+	v := s.renew(lease.Renewal{Self: c, TTL: long, Join: true, Members: []lease.Member{a, b}, Dead: []lease.Member{b}}, lease.Held)
 	s.mustHave(v, []string{"a", "c"}, []string{"b"})
 	if s.claim(b, c, long) != 0 {
 		s.Error("the claim was lost")
@@ -160,8 +160,21 @@ func writeBackOverwritesNone(s *scene) {
 	if err := s.Done(s.Context(), b, fence); err != nil {
 		s.Error(err)
 	}
-	v = s.renew(lease.Renewal{Self: c, TTL: long, Members: []lease.Member{b}}, lease.Held)
+	v = s.renew(lease.Renewal{Self: c, TTL: long, Members: []lease.Member{b}, Dead: []lease.Member{b}}, lease.Held)
 	s.mustHave(v, []string{"a", "c"}, nil)
+}
+
+// writeBackOfTheDead shows that a life that some node knows to be over ends, also if it has a lease.
+func writeBackOfTheDead(s *scene) {
+	a, b := member("a"), member("b")
+	s.join(a, long)
+	s.join(b, long)
+	v := s.renew(lease.Renewal{Self: a, TTL: long, Dead: []lease.Member{b}}, lease.Held)
+	s.mustHave(v, []string{"a"}, []string{"b"})
+	s.renew(lease.Renewal{Self: b, TTL: long}, lease.Claimed)
+	if s.claim(b, a, long) == 0 {
+		s.Error("it can not be claimed")
+	}
 }
 
 func contextEnded(s *scene) {

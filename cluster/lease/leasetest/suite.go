@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 		"life_changes_when_emptied":   lifeChangesWhenEmptied,
 		"write_back":                  writeBack,
 		"write_back_overwrites_none":  writeBackOverwritesNone,
+		"write_back_of_the_dead":      writeBackOfTheDead,
 		"context_ended":               contextEnded,
 	} {
 		t.Run(name, func(t *testing.T) {

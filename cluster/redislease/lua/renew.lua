@@ -23,17 +23,19 @@ else
 	call('HSET', KEYS[2], self, ARGV[3])
 end
 
-local function write_back(from, to, write)
-	for i = from, to, 2 do
-		if not ends_of(ARGV[i]) and not claim_on(ARGV[i]) then
-			write(ARGV[i])
-			call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
+local alive = 6 + 2 * tonumber(ARGV[6])
+for i = 7, #ARGV, 2 do
+	local member, dead = ARGV[i], i > alive
+	if not claim_on(member) and (dead or not ends_of(member)) then
+		if dead then
+			call('ZREM', KEYS[1], member)
+			put_claim(member, '0', now, 'c')
+		else
+			call('ZADD', KEYS[1], num(now + ttl), member)
 		end
+		call('HSET', KEYS[2], member, ARGV[i + 1])
 	end
 end
-local alive = 6 + 2 * tonumber(ARGV[6])
-write_back(alive + 1, #ARGV, function(member) put_claim(member, '0', now, 'c') end)
-write_back(7, alive, function(member) call('ZADD', KEYS[1], num(now + ttl), member) end)
 
 local function info_of(member)
 	if call('HSTRLEN', KEYS[2], member) <= 4096 then return call('HGET', KEYS[2], member) or '' end
