@@ -12,11 +12,14 @@
 //   - A frame whose Publish returned without an error reaches every follower, in the order
 //     of its publisher, or lies in a time that Restored tells: between since and the
 //     call. So it is also when connections are killed ten times a second
-//     (TestKillsUnderTraffic), when the server restarts (TestRestart), and
-//     when a slot moves to another master (TestSlotMoves).
+//     (TestKillsUnderTraffic, TestKillsUnderTrafficSharded), when the server restarts
+//     (TestRestart), when a Sentinel promotes a replica (TestFailover), when a slot
+//     moves to another master (TestSlotMoves), and when Redis drops a subscriber that
+//     got too much at once (TestBurst). Masters of a Cluster fail one by one (TestOneMaster).
 //   - A connection that stands but brings nothing is noticed when five pings in a row did
-//     not come back, and replaced (TestHalfOpen). A server that hangs loses nothing, so nothing is
-//     announced, and no call waits longer than its context and the Conn's timeout (TestPaused).
+//     not come back, and replaced (TestHalfOpen). A server or a network that hangs loses
+//     nothing, so nothing is announced (TestBlackhole), and no call waits longer than its
+//     context and the Conn's timeout (TestPaused).
 //   - While the breaker is open Follow and Publish fail at once. The breaker learns of an
 //     outage and of its end though nobody calls (TestBreaker).
 //   - Topics that are followed at the same time gather in few commands, also all of them
