@@ -3,8 +3,6 @@ package redisconn_test
 import (
 	"context"
 	"fmt"
-	"os"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,7 +15,8 @@ import (
 
 // How many commands go through per second, of so many callers that each wait for
 // their answer: through a Conn, and beside it by the client alone, where each
-// caller has a connection of its own from the pool.
+// caller has a connection of its own from the pool, and by go-redis' own
+// pipelines.
 func BenchmarkDo(b *testing.B) {
 	s := redistest.Start(b)
 	direct := redis.NewClient(&redis.Options{Addr: s.Addr(), PoolSize: 64})
@@ -26,8 +25,7 @@ func BenchmarkDo(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	lanes, _ := strconv.Atoi(os.Getenv("LANES"))
-	c := open(b, redisconn.Config{URL: s.URL(), Lanes: lanes})
+	c := open(b, redisconn.Config{URL: s.URL()})
 	if err := set(c, b, "k", "value"); err != nil {
 		b.Fatal(err)
 	}

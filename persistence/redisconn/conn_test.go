@@ -55,6 +55,18 @@ troupe_redis_commands_total{outcome="timeout"} 0
 	}
 }
 
+// The protocol of Redis 5, which some that speak Redis' language are limited to.
+func TestOldProtocol(t *testing.T) {
+	t.Parallel()
+	c := open(t, redisconn.Config{URL: redistest.Start(t).URL() + "?protocol=2"})
+	if err := set(c, t, "k", "v"); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := get(c, t, "k"); v != "v" || err != nil {
+		t.Errorf("%q, %v", v, err)
+	}
+}
+
 // Callers together get each its own answer, and far fewer pipelines leave than
 // there are commands. The error of one is nobody else's.
 func TestCallersShareAPipeline(t *testing.T) {

@@ -68,46 +68,55 @@ var (
 )
 
 func parseURL(raw string) (*target, error) {
-	rule := func(r string) error { return &ConfigError{Field: "redis", Rule: r} }
 	u, err := url.Parse(raw)
 	if err != nil { // its message has parts of the URL
-		return nil, rule("is not a URL of the form redis://user:password@host:port/db; %-encode special characters in user and password")
+		return nil, &ConfigError{"redis", "is not a URL of the form redis://user:password@host:port/db; %-encode special characters in user and password"}
 	}
 	query := u.Query()
-	cluster, sentinel := query.Has("addr") && !query.Has("master_name"), query.Has("master_name")
-	switch {
-	case u.Scheme != "redis" && u.Scheme != "rediss" && u.Scheme != "unix":
-		return nil, rule("must begin with redis://, rediss:// or unix://")
-	case u.Fragment != "" || strings.Contains(raw, "#"):
-		return nil, rule("must be without #; write %23 in a password")
-	case strings.Contains(u.EscapedPath(), "@") || strings.Contains(u.RawQuery, "@"): // the end of a password, most likely
-		return nil, rule("has an @ behind the host; %-encode special characters in user and password, as / in %2F and @ in %40")
-	case u.Opaque != "" || u.Scheme != "unix" && u.Host == "":
-		return nil, rule("names no host, as in redis://127.0.0.1:6379")
-	case u.Scheme == "unix" && (u.Host != "" || u.Path == ""):
-		return nil, rule("names no socket, as in unix:///run/redis/redis.sock")
-	case u.Scheme == "unix" && (cluster || sentinel):
-		return nil, rule("unix:// reaches one server only, without addr and master_name")
-	case cluster && strings.Trim(u.Path, "/") != "" && strings.Trim(u.Path, "/") != "0":
-		return nil, rule(ruleNoDB)
+	sentinel := query.Has("master_name")
+	cluster := query.Has("addr") && !sentinel
+	if rule := faultOf(raw, u, cluster, sentinel); rule != "" {
+		return nil, &ConfigError{"redis", rule}
 	}
 	for name := range query {
 		if slices.Contains(decided, name) {
-			return nil, rule("must be without " + name + ": timeouts and retries are Troupe's own")
+			return nil, &ConfigError{"redis", "must be without " + name + ": timeouts and retries are Troupe's own"}
 		}
 		if slices.Contains(replicas, name) {
-			return nil, rule("must be without " + name + ": replicas may be behind")
+			return nil, &ConfigError{"redis", "must be without " + name + ": replicas may be behind"}
 		}
 	}
 	t, err := goRedis(raw, cluster, sentinel)
 	if err != nil {
-		return nil, rule(ruleOf(err))
+		return nil, &ConfigError{"redis", ruleOf(err)}
 	}
 	t.addr = u.Host
 	if u.Scheme == "unix" {
 		t.addr = u.Path
 	}
 	return t, nil
+}
+
+// faultOf returns the rule that the URL breaks, or "".
+func faultOf(raw string, u *url.URL, cluster, sentinel bool) string {
+	unix, path := u.Scheme == "unix", strings.Trim(u.Path, "/")
+	switch {
+	case u.Scheme != "redis" && u.Scheme != "rediss" && !unix:
+		return "must begin with redis://, rediss:// or unix://"
+	case strings.Contains(raw, "#"):
+		return "must be without #; write %23 in a password"
+	case strings.Contains(u.EscapedPath(), "@") || strings.Contains(u.RawQuery, "@"): // the end of a password, most likely
+		return "has an @ behind the host; %-encode special characters in user and password, as / in %2F and @ in %40"
+	case u.Opaque != "" || !unix && u.Host == "":
+		return "names no host, as in redis://127.0.0.1:6379"
+	case unix && (u.Host != "" || path == ""):
+		return "names no socket, as in unix:///run/redis/redis.sock"
+	case unix && (cluster || sentinel):
+		return "unix:// reaches one server only, without addr and master_name"
+	case cluster && path != "" && path != "0":
+		return ruleNoDB
+	}
+	return ""
 }
 
 const ruleNoDB = "must be without a database number: a Cluster has only one database"
