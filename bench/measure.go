@@ -42,12 +42,11 @@ func measure(ctx context.Context, s settings, stdout, stderr io.Writer) (failed 
 	if err != nil {
 		return false, err
 	}
-	if s.options.Redis, err = startRedis(ctx, s.scenarios, dir); err != nil {
+	stopRedis, err := s.startRedis(ctx, dir)
+	if err != nil {
 		return false, err
 	}
-	if s.options.Redis != nil {
-		defer s.options.Redis.Stop()
-	}
+	defer stopRedis()
 	result := describe(ctx, s, root)
 	u := suite.Suite{
 		Scenarios: s.scenarios, Targets: targets, Options: s.options, Rounds: s.rounds, Repeats: s.repeats,
@@ -62,12 +61,16 @@ func measure(ctx context.Context, s settings, stdout, stderr io.Writer) (failed 
 	return result.Failed(), stopped
 }
 
-// startRedis starts a Redis if a scenario needs one. It keeps nothing on disk.
-func startRedis(ctx context.Context, scenarios []suite.Scenario, dir string) (*redisd.Server, error) {
-	if !slices.ContainsFunc(scenarios, suite.Scenario.OverRedis) {
-		return nil, nil
+// startRedis starts a Redis if a scenario needs one, and returns what ends it. It
+// keeps nothing on disk.
+func (s *settings) startRedis(ctx context.Context, dir string) (stop func(), err error) {
+	if !slices.ContainsFunc(s.scenarios, suite.Scenario.OverRedis) {
+		return func() {}, nil
 	}
-	return redisd.Start(ctx, dir)
+	if s.options.Redis, err = redisd.Start(ctx, dir); err != nil {
+		return nil, err
+	}
+	return s.options.Redis.Stop, nil
 }
 
 // describe says on what, from what and how the figures were made.

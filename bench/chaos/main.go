@@ -57,14 +57,9 @@ func perform(ctx context.Context, s settings, stdout, stderr io.Writer) (passed 
 		return false, fmt.Errorf("chaos: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	folder := s.out
-	if folder == "" {
-		folder, err = os.MkdirTemp("", "troupe-records-")
-	} else {
-		err = os.MkdirAll(folder, 0o755)
-	}
+	folder, err := recordFolder(s)
 	if err != nil {
-		return false, fmt.Errorf("chaos: %w", err)
+		return false, err
 	}
 	binary, err := build(ctx, dir)
 	if err != nil {
@@ -94,6 +89,18 @@ func perform(ctx context.Context, s settings, stdout, stderr io.Writer) (passed 
 	}
 	fmt.Fprintln(stderr, "the records are in", folder)
 	return passed, played
+}
+
+func recordFolder(s settings) (folder string, err error) {
+	if folder = s.out; folder == "" {
+		folder, err = os.MkdirTemp("", "troupe-records-")
+	} else {
+		err = os.MkdirAll(folder, 0o755)
+	}
+	if err != nil {
+		return "", fmt.Errorf("chaos: %w", err)
+	}
+	return folder, nil
 }
 
 func build(ctx context.Context, dir string) (string, error) {

@@ -25,6 +25,7 @@ var nodeConfig string
 
 const (
 	readyWithin = 30 * time.Second
+	startTries  = 20
 	// stuckAfter ends a run in which nothing has been acknowledged for so long.
 	stuckAfter = 90 * time.Second
 )
@@ -79,12 +80,7 @@ func open(ctx context.Context, s settings, binary, dir, folder string, log func(
 		return nil, err
 	}
 	for range s.nodes {
-		address, err := proc.LastingAddress(ctx)
-		if err == nil {
-			x.nodes = append(x.nodes, &node{address: address})
-			err = x.startNode(ctx, len(x.nodes)-1)
-		}
-		if err != nil {
+		if err := x.addNode(ctx); err != nil {
 			x.close()
 			return nil, err
 		}
@@ -94,16 +90,34 @@ func open(ctx context.Context, s settings, binary, dir, folder string, log func(
 
 func (x *scene) data() string { return filepath.Join(x.dir, "redis") }
 
-func (x *scene) startNode(ctx context.Context, i int) (err error) {
-	n := x.nodes[i]
-	n.process, err = proc.Start(ctx, proc.Command{Path: x.binary, Args: []string{
-		"--config", filepath.Join(x.dir, "node.yaml"), "--listen", n.address, "--redis", x.redis.URL(), "--log-level", "error",
-		"--gateway-frames-per-second=-1", "--gateway-connections=-1",
-	}})
+func (x *scene) addNode(ctx context.Context) error {
+	address, err := proc.LastingAddress(ctx)
 	if err != nil {
 		return err
 	}
-	return n.ready(ctx)
+	x.nodes = append(x.nodes, &node{address: address})
+	return x.startNode(ctx, len(x.nodes)-1)
+}
+
+// startNode starts a node until it serves, as a supervisor does: one that does
+// not get through to Redis ends, and its connections are being cut.
+func (x *scene) startNode(ctx context.Context, i int) (err error) {
+	n := x.nodes[i]
+	for try := 1; ; try++ {
+		n.process, err = proc.Start(ctx, proc.Command{Path: x.binary, Args: []string{
+			"--config", filepath.Join(x.dir, "node.yaml"), "--listen", n.address, "--redis", x.redis.URL(), "--log-level", "error",
+			"--gateway-frames-per-second=-1", "--gateway-connections=-1",
+		}})
+		if err != nil {
+			return err
+		}
+		if err = n.ready(ctx); err == nil || try == startTries {
+			return err
+		}
+		n.process.Stop()
+		x.log("node %d did not start: %s", i, n.process.Output())
+		pause(ctx, 100*time.Millisecond)
+	}
 }
 
 func (x *scene) close() {
@@ -207,29 +221,19 @@ func (x *scene) publishAll(ctx context.Context, tell func()) error {
 // finish waits until all subscribers have come to rest, reads the log on every
 // node, and waits until every subscriber has all of it.
 func (x *scene) finish(ctx context.Context) error {
-	// A node that was not there before has only what the log has.
-	address, err := proc.LastingAddress(ctx)
-	if err != nil {
-		return err
-	}
-	err = x.until(ctx, x.settings.within, "all subscribers stand at the same place", x.allAgree())
+	err := x.until(ctx, x.settings.within, "all subscribers stand at the same place", x.allAgree())
 	if err != nil {
 		x.log("%v", err) // the records show who is elsewhere
 	}
-	x.nodes = append(x.nodes, &node{address: address})
-	if err := x.startNode(ctx, len(x.nodes)-1); err != nil {
+	// A node that was not there before has only what the log has.
+	if err := x.addNode(ctx); err != nil {
 		return err
 	}
 	var ends []place
-	for i, n := range x.nodes {
-		if err := n.ready(ctx); err != nil {
+	for i := range x.nodes {
+		if ends, err = readLog(ctx, x, i); err != nil {
 			return err
 		}
-		read, err := readLog(ctx, x, i)
-		if err != nil {
-			return err
-		}
-		ends = read
 	}
 	err = x.until(ctx, x.settings.within, "every subscriber is at the end", func() bool {
 		for _, u := range x.subscribers {

@@ -113,6 +113,8 @@ func TestFaults(t *testing.T) {
 		"the log is too short":    {"log", "event t 1 a\n", "truncated t 0 2 3 E\n", "has to keep 10"},
 		"the log was not read":    {"log", "joined t E 3 -any 0\nevent t 1 a\nevent t 2 b\nevent t 3 c", "", "was not read"},
 		"one who did not follow":  {"other", "joined t E 0 -live 0\nevent t 1 a\nevent t 2 b\nevent t 3 c", "", "1 of 2 subscribers followed"},
+		"an outage told twice":    {"subscriber", "degraded redis\n", "degraded redis\ndegraded redis\n", "was told so already"},
+		"the end of no outage":    {"other", "event t 2 b\n", "event t 2 b\nrecovered redis\n", "was told so already"},
 		"a line of another kind":  {"other", "event t 2 b", "asked t z\nevent t 2 b", "in the record of a subscriber"},
 		"a subscribing publisher": {"publisher", "asked t b", "asked t b\nevent t 2 b", "a publisher with a line of kind"},
 		"a broken line":           {"other", "event t 2 b", "event t 2\nevent t 2 b", "not a line of a record"},

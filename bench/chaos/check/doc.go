@@ -21,6 +21,7 @@
 //   - a message that stands twice in an epoch, or that nobody published;
 //   - an acknowledged message that is neither in the log nor in an epoch whose
 //     end was announced;
+//   - an outage, or its end, that a connection was told of twice;
 //   - a client that was left behind at the end, or in an epoch that is over.
 //
 // A record without faults has none (TestCleanRecords), also one that is full of

@@ -7,7 +7,8 @@ type follower struct {
 	checker *Checker
 	client  string
 	topics  map[string]*following
-	reading bool // the history from its beginning, which may be gone
+	reading bool            // the history from its beginning, which may be gone
+	broken  map[string]bool // backends, as told on this connection
 }
 
 // following is one topic of a follower.
@@ -27,9 +28,11 @@ func (f *follower) see(l Line) {
 		for _, at := range f.topics {
 			at.joined, at.owed = false, false
 		}
+		f.broken = make(map[string]bool)
 	case Joined:
 		f.join(l)
 	case Degraded, Recovered:
+		f.health(l)
 	case Left, Event, Truncated, Stale:
 		at := f.topics[l.Topic]
 		if at == nil || !at.joined {
@@ -39,6 +42,16 @@ func (f *follower) see(l Line) {
 		f.follow(at, l)
 	default:
 		f.fault(l, "in the record of a subscriber")
+	}
+}
+
+// health proves that an outage is told once, and so is its end.
+func (f *follower) health(l Line) {
+	if broken := l.Kind == Degraded; f.broken[l.Topic] == broken {
+		f.fault(l, "was told so already")
+	}
+	if f.broken != nil {
+		f.broken[l.Topic] = l.Kind == Degraded
 	}
 }
 
