@@ -49,7 +49,7 @@ func (n *Node) openRedis(ctx context.Context, cfg Config, name string) (_ *redis
 		return nil, err
 	}
 	r.store = redisstore.New(redisstore.Config{Conn: r.conn, Node: name, Replicas: cfg.Replicas, Registerer: cfg.Registerer})
-	r.bus, err = redisbus.New(redisbus.Config{Conn: r.conn, Node: name, Logger: n.logger, Registerer: cfg.Registerer})
+	r.bus, err = redisbus.New(redisbus.Config{Conn: r.conn, Node: name, Logger: cfg.Logger, Registerer: cfg.Registerer})
 	if err != nil {
 		return nil, errors.Join(err, r.conn.Close())
 	}
@@ -62,7 +62,7 @@ func (n *Node) join(ctx context.Context, cfg Config) (err error) {
 	n.redis.agent, err = lease.Start(ctx, lease.Config{
 		Registry: redislease.New(redislease.Config{Conn: n.redis.conn}),
 		Self:     lease.Member{ID: n.id, Address: cfg.Address, Version: version(), Started: time.Now()},
-		Logger:   n.logger, Registerer: cfg.Registerer,
+		Logger:   cfg.Logger, Registerer: cfg.Registerer,
 	})
 	if err != nil {
 		return err
