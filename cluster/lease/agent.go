@@ -50,7 +50,7 @@ func Start(ctx context.Context, cfg Config) (*Agent, error) {
 	a := &Agent{cfg: cfg, logger: cfg.Logger.With("node", cfg.Self.ID), metrics: newMetrics(cfg.Registerer),
 		looped: make(chan struct{}), done: make(chan struct{}),
 		state: &state{ttl: cfg.TTL, every: cfg.Every, mint: rand.Text, self: cfg.Self,
-			known: map[key]Member{}, dead: map[key]Member{}, twins: map[key]twin{}},
+			known: map[key]Member{}, dead: map[key]Member{}, twins: map[key]twin{}, buried: map[key]bool{}},
 	}
 	a.ctx, a.stop = context.WithCancel(context.Background())
 	a.life, a.endLife = context.WithCancel(a.ctx)

@@ -23,6 +23,7 @@ type cleaner struct {
 	mu    sync.Mutex
 	hooks []Cleanup
 	busy  map[key]bool
+	won   []Member // claims that the loop has not heard of
 }
 
 func (c *cleaner) init(a *Agent) { c.agent, c.busy = a, map[key]bool{} }
@@ -46,6 +47,15 @@ func (c *cleaner) clean(ctx context.Context, dead, self Member) {
 }
 
 func (c *cleaner) wait() { c.work.Wait() }
+
+// takeWon returns whom we claimed since the last call.
+func (c *cleaner) takeWon() []Member {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	won := c.won
+	c.won = nil
+	return won
+}
 
 // attempt claims the dead node, cleans up and counts how that went.
 func (c *cleaner) attempt(ctx context.Context, dead, self Member) {
@@ -81,6 +91,11 @@ func (c *cleaner) claim(ctx context.Context, cl Claim) (uint64, error) {
 	fence, err := c.agent.cfg.Registry.Claim(ctx, cl)
 	if err != nil {
 		return 0, fmt.Errorf("claim: %w", err)
+	}
+	if fence > 0 {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.won = append(c.won, cl.Dead)
 	}
 	return fence, nil
 }

@@ -36,6 +36,9 @@ func (a *Agent) run(wait time.Duration) {
 func (a *Agent) renew(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Every/2)
 	defer cancel()
+	for _, m := range a.cleaner.takeWon() {
+		a.state.won(m)
+	}
 	req := a.state.request()
 	start := time.Now()
 	v, err := a.cfg.Registry.Renew(ctx, req)

@@ -28,13 +28,18 @@ func (s *state) compareViews(v View, e *effects) {
 		if s.own(k) {
 			continue
 		}
-		if _, ok := s.known[k]; !ok && s.wasBuried(k) {
+		_, known := s.known[k]
+		if s.buried[k] {
 			// The backend went back to before the claim. Whoever was cleaned up after must
 			// not go on as if it had not been.
 			s.risen = append(s.risen, l.Member)
+			if known {
+				delete(s.known, k)
+				tell(Died, l.Member)
+			}
 			continue
 		}
-		if _, ok := s.known[k]; !ok {
+		if !known {
 			s.known[k] = l.Member
 			tell(Joined, l.Member)
 		}
@@ -50,7 +55,7 @@ func (s *state) compareViews(v View, e *effects) {
 		}
 		if m, ok := s.known[k]; ok && !here[k] {
 			delete(s.known, k)
-			s.bury(m)
+			s.bury(k)
 			tell(Died, m)
 		}
 	}
@@ -67,15 +72,22 @@ func (s *state) compareViews(v View, e *effects) {
 	}
 }
 
-func (s *state) bury(m Member) {
-	s.buried = append(s.buried, m)
-	if len(s.buried) > maxBuried {
-		s.buried = s.buried[1:]
-	}
+// won notes a claim of ours, which the next view would show if the backend kept it.
+func (s *state) won(m Member) {
+	s.dead[m.key()] = m
+	s.bury(m.key())
 }
 
-func (s *state) wasBuried(k key) bool {
-	return slices.ContainsFunc(s.buried, func(m Member) bool { return m.key() == k })
+func (s *state) bury(k key) {
+	if s.buried[k] {
+		return
+	}
+	s.buried[k] = true
+	s.graves = append(s.graves, k)
+	if len(s.graves) > maxBuried {
+		delete(s.buried, s.graves[0])
+		s.graves = s.graves[1:]
+	}
 }
 
 func (s *state) own(k key) bool { return k == s.self.key() || slices.Contains(s.former, k) }

@@ -22,6 +22,7 @@ type auditor struct {
 	mu      sync.Mutex
 	renewed map[lease.Member]time.Time // last, by true time
 	left    map[lease.Member]bool
+	claimed map[lease.Member]bool // ever; such a life is over, whatever an emptied registry says
 	fence   uint64
 }
 
@@ -39,7 +40,7 @@ func (a *auditor) Renew(ctx context.Context, r lease.Renewal) (lease.View, error
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	v, err := a.Registry.Renew(ctx, r)
-	if err == nil && v.Standing == lease.Held {
+	if err == nil && v.Standing == lease.Held && !a.claimed[r.Self] {
 		a.renewed[r.Self] = time.Now()
 	}
 	return v, err
@@ -52,13 +53,13 @@ func (a *auditor) Claim(ctx context.Context, c lease.Claim) (uint64, error) {
 	if fence == 0 || err != nil {
 		return fence, err
 	}
-	if since := time.Since(a.renewed[c.Dead]); since < lease.DefaultTTL {
+	if since := time.Since(a.renewed[c.Dead]); since < lease.DefaultTTL && !a.claimed[c.Dead] {
 		a.t.Errorf("%s claimed %s, who had renewed %v ago", c.By.ID, c.Dead.ID, since)
 	}
 	if fence <= a.fence {
 		a.t.Errorf("fence %d after %d", fence, a.fence)
 	}
-	a.fence = fence
+	a.fence, a.claimed[c.Dead] = fence, true
 	return fence, nil
 }
 
@@ -100,7 +101,7 @@ func TestMembershipHolds(t *testing.T) {
 
 func runPlan(t *testing.T, nodes int, plan []event) {
 	mem := lease.NewMemRegistry()
-	audit := &auditor{Registry: mem, t: t, renewed: map[lease.Member]time.Time{}, left: map[lease.Member]bool{}}
+	audit := &auditor{Registry: mem, t: t, renewed: map[lease.Member]time.Time{}, left: map[lease.Member]bool{}, claimed: map[lease.Member]bool{}}
 	c := &cluster{t: t, registry: mem, port: audit, nodes: map[string]*node{}}
 	defer c.close()
 	ids := make([]string, nodes)
@@ -119,6 +120,11 @@ func runPlan(t *testing.T, nodes int, plan []event) {
 	time.Sleep(3 * time.Minute)
 	synctest.Wait()
 	c.mustAgree(ids)
+	for _, id := range ids {
+		if life := c.nodes[id].agent.Self(); audit.claimed[life] {
+			t.Errorf("%v was claimed and lives", life)
+		}
+	}
 	if !emptied {
 		c.mustBeClean(audit)
 	}

@@ -33,8 +33,9 @@ type state struct {
 	twins map[key]twin
 	view  []Lease // what Members returns
 
-	buried []Member // told to have died, the newest last
-	risen  []Member // seen with a lease after that; the next renewal says so
+	buried map[key]bool // claimed, as far as we know; never alive again
+	graves []key        // of the buried, the newest last
+	risen  []Member     // buried, and seen with a lease; the next renewal says so
 }
 
 // maxBuried bounds whom we remember to have died.
@@ -62,7 +63,11 @@ func (s *state) slack() time.Duration { return s.every / 2 }
 func (s *state) request() Renewal {
 	r := Renewal{Self: s.self, TTL: s.ttl, Join: !s.joined, Dead: slices.Clone(s.risen)}
 	if s.restore {
-		r.Members = slices.Collect(maps.Values(s.known))
+		for k, m := range s.known {
+			if !s.buried[k] {
+				r.Members = append(r.Members, m)
+			}
+		}
 		r.Dead = slices.AppendSeq(r.Dead, maps.Values(s.dead))
 	}
 	return r

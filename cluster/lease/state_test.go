@@ -23,7 +23,7 @@ func newPlay(t *testing.T) *play {
 	lives := 1
 	mint := func() string { lives++; return strconv.Itoa(lives) }
 	s := &state{ttl: 6 * time.Second, every: 2 * time.Second, mint: mint, self: Member{ID: "me", Incarnation: "1"},
-		known: map[key]Member{}, dead: map[key]Member{}, twins: map[key]twin{}}
+		known: map[key]Member{}, dead: map[key]Member{}, twins: map[key]twin{}, buried: map[key]bool{}}
 	return &play{t: t, s: s, now: start, view: View{Life: []string{"x"}}}
 }
 
@@ -337,5 +337,41 @@ func TestRisen(t *testing.T) {
 	p.view.Members = nil
 	if e := p.times(1); e.again || len(e.notices) > 0 || len(p.s.request().Dead) > 0 {
 		t.Errorf("effects %+v, then asks for %+v", e, p.s.request())
+	}
+}
+
+// TestClaimWasForgotten empties the backend after a claim of ours and before any view of it.
+func TestClaimWasForgotten(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t)
+	p.member("x", 0)
+	p.member("a", time.Hour)
+	x := p.view.Members[0].Member
+	p.times(1)
+	p.s.won(x)
+	p.view = View{Life: []string{"other"}}
+	p.times(1)
+	if r := p.s.request(); len(r.Dead) != 1 || r.Dead[0] != x || len(r.Members) != 1 || r.Members[0].ID != "a" {
+		t.Errorf("asks for %+v", r)
+	}
+	p.member("x", time.Hour) // another node wrote it back
+	p.member("a", time.Hour)
+	if got := told(p.times(1)); !slices.Equal(got, []string{"died x"}) {
+		t.Errorf("told %q", got)
+	}
+	if r := p.s.request(); len(r.Dead) != 1 || r.Dead[0] != x {
+		t.Errorf("asks for %+v", r)
+	}
+}
+
+func TestBuriedAreBounded(t *testing.T) {
+	t.Parallel()
+	p := newPlay(t)
+	for i := range 3000 {
+		p.s.bury(key{"x", strconv.Itoa(i)})
+		p.s.bury(key{"x", strconv.Itoa(i)})
+	}
+	if len(p.s.buried) != maxBuried || len(p.s.graves) != maxBuried || !p.s.buried[key{"x", "2999"}] {
+		t.Errorf("%d buried, %d graves", len(p.s.buried), len(p.s.graves))
 	}
 }
