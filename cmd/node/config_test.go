@@ -87,6 +87,9 @@ func TestRefusals(t *testing.T) {
 		"public by variable":    {env: []string{"TROUPE_LISTEN=[::]:80"}, want: "TROUPE_LISTEN: listen:"},
 		"unknown flag":          {args: []string{"--lisen", ":1"}, want: `did you mean "--listen"`},
 		"flag of a later one":   {args: []string{"--postgres", "postgres://h"}, want: "--postgres: storage in Postgres is not in this version"},
+		"not a Redis":           {args: []string{"--redis", "http://u:hunter2@h"}, want: "--redis: redis: must begin"},
+		"bad prefix":            {args: []string{"--prefix", "a b"}, want: "--prefix: prefix: must be printable ASCII"},
+		"replicas in memory":    {args: []string{"--replicas", "1"}, want: "--replicas: replicas: needs redis"},
 		"unknown command":       {args: []string{"srve"}, want: "node --help"},
 		"value missing":         {args: []string{"--listen"}, want: "--listen"},
 		"bad flag":              {args: []string{"--memory", "many"}, want: "--memory: memory: must be a size"},
@@ -135,6 +138,9 @@ func TestHelpTeaches(t *testing.T) {
 	}{
 		{[]string{"--help"}, []string{"node publish room:lobby", "node tail room:lobby", "node config >", "TROUPE_LOG_LEVEL", "--listen", "Default 127.0.0.1:8080"}},
 		{[]string{"tail", "--help"}, []string{"--since", "--token", "TROUPE_TOKEN"}},
+		{[]string{"--help"}, []string{"node --redis redis://", "node members", "node doctor", "--replicas", "TROUPE_REDIS"}},
+		{[]string{"members", "--help"}, []string{"--json", "--url"}},
+		{[]string{"doctor", "--help"}, []string{"--json", "--redis", "--prefix", "TROUPE_REDIS"}},
 		{[]string{"publish", "--help"}, []string{"--id"}},
 		{[]string{"check", "--help"}, []string{"<file>"}},
 	} {

@@ -17,6 +17,14 @@
 //     TestReadiness). A second signal ends it at once (TestSecondSignal).
 //   - After kill -9 it starts again on the same port; clients are told by the
 //     epoch that the history in memory is gone (TestKillAndRestart).
+//   - With --redis it is one of a cluster: what is published on one node is
+//     delivered on all in one order (TestClusterDelivers); a node that is killed is
+//     found dead (TestKilledNodeIsFoundDead), one that was paused comes back under a
+//     new incarnation (TestPausedNodeComesBack), one that stops leaves at once
+//     (TestStoppedNodeLeaves). node members shows them (TestMembersOfTwo).
+//   - While Redis is down it is alive but not ready (TestReadyzFollowsRedis).
+//   - The password in the URL of Redis shows nowhere (TestRedisSecretNowhere).
+//   - Every line it writes goes through its logger (TestLogsAreJSON).
 //   - The names of its metrics are listed in testdata/metrics.txt (TestMetrics).
 //   - The packages of the module keep to their floors and rooms (TestFloors,
 //     TestFloorsCatches), and have the docs they need (TestPackageDocs).
@@ -27,8 +35,9 @@
 //	/troupe.js the client for web pages
 //	/ws        the client protocol
 //	/healthz   200 while the process lives
-//	/readyz    200, and 503 while the node drains
+//	/readyz    200, and 503 while the node drains or a backend is down
 //	/metrics   for Prometheus
+//	/debug/    members, backends and topics, for callers on this machine
 //
 // # Messages
 //
@@ -37,5 +46,6 @@
 // # Failure
 //
 // Exit code 2 means that the command line or the configuration is wrong, 1 that
-// something failed while running, such as the port being taken.
+// something failed while running, such as the port being taken. node doctor ends with
+// 1 if it found something that breaks a guarantee, and with 2 if it could not connect.
 package main

@@ -68,24 +68,32 @@ func TestSummary(t *testing.T) {
 // what the case names and nothing else.
 func TestDeps(t *testing.T) {
 	t.Parallel()
-	const root, user = "echo 0", "echo 1000"
+	const (
+		root, user = "echo 0", "echo 1000"
+		redis      = `echo "Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64"`
+		got        = `echo "got $*" >&2`
+		brings     = got + `; printf '#!/bin/sh\necho Redis server v=7.4.1 x\n' >"$BIN/redis-server"; chmod +x "$BIN/redis-server"`
+	)
 	for name, c := range map[string]struct {
 		tools map[string]string // name to what it does
 		fine  bool
 		want  string
 	}{
-		"nothing missing": {map[string]string{"gcc": "", "chromium": "", "id": user}, true, ""},
-		"as root":         {map[string]string{"gcc": "", "id": root, "apt-get": `echo "got $*" >&2`}, true, "got install -y --no-install-recommends chromium\n"},
-		"no compiler":     {map[string]string{"chromium": "", "id": root, "apt-get": `echo "got $*" >&2`}, true, "recommends gcc libc6-dev\n"},
-		"with sudo":       {map[string]string{"gcc": "", "id": user, "sudo": `shift; exec "$@"`, "true": "", "apt-get": `echo "got $*" >&2`}, true, "got install"},
-		"as a user":       {map[string]string{"gcc": "", "id": user, "apt-get": ""}, false, "sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends chromium'"},
-		"no apt-get":      {map[string]string{"gcc": "", "id": root}, false, "install chromium with this system's package manager"},
+		"nothing missing": {map[string]string{"gcc": "", "chromium": "", "redis-server": redis, "id": user}, true, ""},
+		"as root":         {map[string]string{"gcc": "", "redis-server": redis, "id": root, "apt-get": got}, true, "got install -y --no-install-recommends chromium\n"},
+		"no compiler":     {map[string]string{"chromium": "", "redis-server": redis, "id": root, "apt-get": got}, true, "recommends gcc libc6-dev\n"},
+		"no redis":        {map[string]string{"gcc": "", "chromium": "", "id": root, "apt-get": brings, "systemctl": ""}, true, "recommends redis-server\n"},
+		"old redis":       {map[string]string{"gcc": "", "chromium": "", "redis-server": "echo Redis server v=6.2.7. sha=0", "id": root}, false, "need Redis 7.0 or newer"},
+		"odd redis":       {map[string]string{"gcc": "", "chromium": "", "redis-server": "echo hello", "id": root}, false, "need Redis 7.0 or newer"},
+		"with sudo":       {map[string]string{"gcc": "", "redis-server": redis, "id": user, "sudo": `shift; exec "$@"`, "true": "", "apt-get": got}, true, "got install"},
+		"as a user":       {map[string]string{"gcc": "", "id": user, "apt-get": ""}, false, "sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends chromium redis-server'"},
+		"no apt-get":      {map[string]string{"gcc": "", "id": root}, false, "install chromium redis-server with this system's package manager"},
 		"install fails":   {map[string]string{"gcc": "", "id": root, "apt-get": "exit 100"}, false, "installing it failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bin := t.TempDir()
-			for _, tool := range []string{"bash", "sh", "env"} {
+			for _, tool := range []string{"bash", "sh", "env", "sed", "rm", "chmod"} {
 				path, err := exec.LookPath(tool)
 				if err != nil {
 					t.Skipf("needs %s", tool)
@@ -100,8 +108,11 @@ func TestDeps(t *testing.T) {
 				}
 			}
 			cmd := exec.Command("bash", "../../.ci/deps")
-			cmd.Env = []string{"PATH=" + bin}
+			cmd.Env = []string{"PATH=" + bin, "BIN=" + bin, "POLICY_RC_D=" + filepath.Join(bin, "policy-rc.d")}
 			out, err := cmd.CombinedOutput()
+			if _, left := os.Stat(filepath.Join(bin, "policy-rc.d")); left == nil {
+				t.Error("what keeps services from starting was left behind")
+			}
 			if c.fine != (err == nil) || !strings.Contains(string(out), c.want) || c.want == "" && len(out) > 0 {
 				t.Errorf("%v, want %q in\n%s", err, c.want, out)
 			}
