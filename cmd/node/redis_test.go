@@ -86,6 +86,9 @@ func TestRedisSecretNowhere(t *testing.T) {
 		}
 	}
 	publish(t, p.url, "room:1", "msg", "1")
+	if _, stats := get(t, p.url+"/stats", nil); !strings.Contains(stats, `"backend":"redis","members":1`) || strings.Contains(stats, redis.Addr()) {
+		t.Errorf("what everybody may read says where Redis is: %s", stats)
+	}
 	look()
 	if err := redis.Client(t).Do(t.Context(), "acl", "setuser", "ann", "resetpass", ">other").Err(); err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ const policy = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-a
 type Stats struct {
 	Node          string  `json:"node"`          // the node's name
 	Version       string  `json:"version"`       // of the program
-	Backend       string  `json:"backend"`       // what makes it one of a cluster, without secrets; "" in memory
+	Backend       string  `json:"backend"`       // "redis" if it is one of a cluster, "" in memory
 	Members       int     `json:"members"`       // nodes of the cluster, itself among them
 	Connections   int     `json:"connections"`   // open now
 	Topics        int     `json:"topics"`        // whose actor is in memory now

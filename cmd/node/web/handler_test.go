@@ -11,7 +11,7 @@ import (
 )
 
 func fixed() Stats {
-	return Stats{Node: "n1", Version: "v1", Backend: "redis://h", Members: 2, Connections: 2, Topics: 3, UptimeSeconds: 4.5, Published: 6, Delivered: 7, Goroutines: 8, HeapBytes: 9}
+	return Stats{Node: "n1", Version: "v1", Backend: "redis", Members: 2, Connections: 2, Topics: 3, UptimeSeconds: 4.5, Published: 6, Delivered: 7, Goroutines: 8, HeapBytes: 9}
 }
 
 func ask(method, path string, header ...string) *http.Response {
@@ -102,7 +102,7 @@ func TestStats(t *testing.T) {
 		t.Errorf("stats %+v, %v", got, err)
 	}
 	body, _ := io.ReadAll(ask("GET", "/stats").Body)
-	const want = `{"node":"n1","version":"v1","backend":"redis://h","members":2,"connections":2,"topics":3,"uptimeSeconds":4.5,"published":6,"delivered":7,"goroutines":8,"heapBytes":9}`
+	const want = `{"node":"n1","version":"v1","backend":"redis","members":2,"connections":2,"topics":3,"uptimeSeconds":4.5,"published":6,"delivered":7,"goroutines":8,"heapBytes":9}`
 	if string(body) != want {
 		t.Errorf("stats %s, want %s", body, want)
 	}
