@@ -14,7 +14,7 @@
 //     round trips: its lease runs out 3.75 to 6 s after its end, and every survivor looks
 //     within 0.25 s of that (TestDeathIsFoundInTime). A survivor that was itself
 //     kept from renewing less than 6 s ago leaves it to the others; if all were, as after an
-//     outage, it is found up to 8.5 s after the first of them is back.
+//     outage, it is found up to 8 s after the first of them is back.
 //   - A node whose renewals come less than 6 s apart is never declared dead,
 //     whatever its clock or the backend's shows (TestMembershipHolds, TestClocks).
 //   - A lease that has run out but was not claimed is renewed as if nothing had been.

@@ -61,14 +61,19 @@ func (a *Agent) renew(ctx context.Context) (time.Duration, error) {
 	for _, dead := range e.claims {
 		a.cleaner.clean(a.life, dead, a.state.self)
 	}
-	if e.again {
-		return jitter(a.cfg.Every / 8), nil
-	}
-	if e.wait < a.cfg.Every {
+	return a.pace(e), nil
+}
+
+// pace is how long to wait until the next renewal.
+func (a *Agent) pace(e effects) time.Duration {
+	switch {
+	case e.again:
+		return jitter(a.cfg.Every / 8)
+	case e.wait < a.cfg.Every:
 		// Somebody's lease runs out. Those who watch should not all ask at once.
-		return e.wait + rand.N(a.cfg.Every/8), nil
+		return e.wait + rand.N(a.cfg.Every/8)
 	}
-	return e.wait - rand.N(a.cfg.Every/8), nil
+	return e.wait - rand.N(a.cfg.Every/8)
 }
 
 // retry counts a failure and returns how long to wait.

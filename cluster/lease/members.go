@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -19,32 +20,12 @@ const twinRenewals = 2
 // compareViews finds who came and who went since the last view.
 func (s *state) compareViews(v View, e *effects) {
 	slices.SortFunc(v.Members, compareLeases)
-	tell := func(k Kind, m Member) { e.notices = append(e.notices, notice{change: &Change{k, m}}) }
 	here := make(map[key]bool, len(v.Members))
 	s.risen = nil
 	for _, l := range v.Members {
-		k := l.key()
-		here[k] = true
-		if s.own(k) {
-			continue
-		}
-		_, known := s.known[k]
-		if s.buried[k] {
-			// The backend went back to before the claim. Whoever was cleaned up after must
-			// not go on as if it had not been.
-			s.risen = append(s.risen, l.Member)
-			if known {
-				delete(s.known, k)
-				tell(Died, l.Member)
-			}
-			continue
-		}
-		if !known {
-			s.known[k] = l.Member
-			tell(Joined, l.Member)
-		}
-		if l.ID == s.self.ID && s.renewedTwin(k, l.Until) {
-			tell(Doubled, l.Member)
+		here[l.key()] = true
+		if !s.own(l.key()) {
+			s.meet(l, e)
 		}
 	}
 	clear(s.dead)
@@ -53,23 +34,52 @@ func (s *state) compareViews(v View, e *effects) {
 		if !d.Done {
 			s.dead[k] = d.Member
 		}
-		if m, ok := s.known[k]; ok && !here[k] {
-			delete(s.known, k)
-			s.bury(k)
-			tell(Died, m)
-		}
-	}
-	for k, m := range s.known {
 		if !here[k] {
-			delete(s.known, k)
-			tell(Left, m)
+			s.end(Died, k, e)
 		}
 	}
-	for k := range s.twins {
+	for _, k := range slices.Collect(maps.Keys(s.known)) {
 		if !here[k] {
-			delete(s.twins, k)
+			s.end(Left, k, e)
 		}
 	}
+	maps.DeleteFunc(s.twins, func(k key, _ twin) bool { return !here[k] })
+}
+
+// meet looks at somebody's lease.
+func (s *state) meet(l Lease, e *effects) {
+	k := l.key()
+	if s.buried[k] {
+		// The backend went back to before the claim. Whoever was cleaned up after must
+		// not go on as if it had not been.
+		s.risen = append(s.risen, l.Member)
+		s.end(Died, k, e)
+		return
+	}
+	if _, ok := s.known[k]; !ok {
+		s.known[k] = l.Member
+		e.tell(Joined, l.Member)
+	}
+	if l.ID == s.self.ID && s.renewedTwin(k, l.Until) {
+		e.tell(Doubled, l.Member)
+	}
+}
+
+// end tells that a member has gone, unless that was told.
+func (s *state) end(how Kind, k key, e *effects) {
+	m, ok := s.known[k]
+	if !ok {
+		return
+	}
+	delete(s.known, k)
+	if how == Died {
+		s.bury(k)
+	}
+	e.tell(how, m)
+}
+
+func (e *effects) tell(k Kind, m Member) {
+	e.notices = append(e.notices, notice{change: &Change{k, m}})
 }
 
 // won notes a claim of ours, which the next view would show if the backend kept it.
