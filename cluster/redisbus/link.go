@@ -93,7 +93,7 @@ func (l *link) live(ctx context.Context, cancel context.CancelCauseFunc) error {
 	return context.Cause(ctx)
 }
 
-// write asks the server for what became due while the last command was written.
+// write asks the server for what became due while the last answer was on its way.
 func (l *link) write(ctx context.Context, n *line) error {
 	for {
 		cmds := l.take()
@@ -121,8 +121,9 @@ func (l *link) write(ctx context.Context, n *line) error {
 func (l *link) take() []command {
 	l.bus.mu.Lock()
 	defer l.bus.mu.Unlock()
-	if l.inflight+min(len(l.dirty), portion) > unanswered {
-		return nil // what follows would be many small commands
+	// While an answer is on its way what becomes due gathers, up to a full command.
+	if len(l.pending) > 0 && len(l.dirty) < portion || l.inflight+portion > unanswered {
+		return nil
 	}
 	var cmds []command
 	now := time.Now()

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/troupe-rt/troupe/persistence/redisconn"
 )
 
 func newTestLink() *link {
@@ -84,5 +86,21 @@ func TestKnownGood(t *testing.T) {
 		if l.good.Unix() != c.good {
 			t.Errorf("after ping %d all before %d has arrived, want %d", c.hear, l.good.Unix(), c.good)
 		}
+	}
+}
+
+// TestParkedWaitsForHome: while the one server is away, what is due must not keep the
+// placer busy.
+func TestParkedWaitsForHome(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	b := &Bus{conn: &redisconn.Conn{}, homeNext: now.Add(time.Second)}
+	b.park(&entry{}, now.Add(-time.Minute))
+	if next := b.nextPlacing(); !next.Equal(b.homeNext) {
+		t.Errorf("placing again in %v", next.Sub(now))
+	}
+	b.homeLink = newTestLink()
+	if next := b.nextPlacing(); next.After(now) {
+		t.Errorf("placing again in %v although something is due", next.Sub(now))
 	}
 }

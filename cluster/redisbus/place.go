@@ -175,11 +175,14 @@ func (b *Bus) nextPlacing() time.Time {
 			next = t
 		}
 	}
-	for _, e := range b.parked {
-		sooner(e.notYet)
-	}
 	if b.homeLink == nil {
 		sooner(b.homeNext)
+		if !b.conn.Cluster() {
+			return next // what is parked waits for it
+		}
+	}
+	for _, e := range b.parked {
+		sooner(e.notYet)
 	}
 	return next
 }

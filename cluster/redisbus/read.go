@@ -188,6 +188,7 @@ func (l *link) refused(refusal redis.Error) error {
 	c := l.pending[0]
 	l.pop()
 	l.inflight -= c.left
+	wake(l.wake)
 	b.metrics.refused.Inc()
 	if c.probe {
 		defer b.mu.Unlock()
@@ -202,7 +203,6 @@ func (l *link) refused(refusal redis.Error) error {
 	for _, e := range c.entries {
 		left = append(left, l.refusedOne(e, len(c.entries) > 1, refusal)...)
 	}
-	wake(l.wake)
 	b.mu.Unlock()
 	left.tell()
 	return nil
