@@ -26,14 +26,14 @@ type peer struct {
 }
 
 // startPeer starts the binary on a free port and waits until it is ready.
-func startPeer(t *testing.T, redis *redistest.Server) *peer {
+func startPeer(t *testing.T, redis string) *peer {
 	t.Helper()
 	name, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
 	addr := freeAddress(t)
-	p := &peer{url: "http://" + addr, cmd: exec.Command(name, "--listen", addr, "--redis", redis.URL())}
+	p := &peer{url: "http://" + addr, cmd: exec.Command(name, "--listen", addr, "--redis", redis)}
 	p.cmd.Env, p.cmd.Stderr = []string{"HOME=" + t.TempDir()}, &p.stderr
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -159,11 +159,23 @@ func next(t *testing.T, conn *wsclient.Conn) seen {
 }
 
 // TestClusterDelivers publishes on two nodes at once: clients of both get every
-// event once, with the same numbers in the same order.
+// event once, with the same numbers in the same order, whatever Redis it is.
 func TestClusterDelivers(t *testing.T) {
 	t.Parallel()
-	redis := redistest.Start(t)
+	t.Run("one server", func(t *testing.T) {
+		t.Parallel()
+		delivers(t, redistest.Start(t).URL())
+	})
+	t.Run("Redis Cluster", func(t *testing.T) {
+		t.Parallel()
+		delivers(t, redistest.StartCluster(t, 3).URL())
+	})
+}
+
+func delivers(t *testing.T, redis string) {
+	t.Helper()
 	a, b := startPeer(t, redis), startPeer(t, redis)
+	a.sees(t, a, b)
 	onA, onB := follow(t, a, "room:1"), follow(t, b, "room:1")
 	const each = 100
 	errs := make(chan error, 2)
@@ -208,7 +220,7 @@ func TestClusterDelivers(t *testing.T) {
 func TestKilledNodeIsFoundDead(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t)
-	a, b := startPeer(t, redis), startPeer(t, redis)
+	a, b := startPeer(t, redis.URL()), startPeer(t, redis.URL())
 	a.sees(t, a, b)
 	b.sees(t, a, b)
 	publish(t, a.url, "room:1", "said", "1")
@@ -231,7 +243,7 @@ func TestKilledNodeIsFoundDead(t *testing.T) {
 func TestPausedNodeComesBack(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t)
-	a, b := startPeer(t, redis), startPeer(t, redis)
+	a, b := startPeer(t, redis.URL()), startPeer(t, redis.URL())
 	a.sees(t, a, b)
 	b.sees(t, a, b)
 	before := b.member(t, a)
@@ -259,7 +271,7 @@ func TestPausedNodeComesBack(t *testing.T) {
 func TestStoppedNodeLeaves(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t)
-	a, b := startPeer(t, redis), startPeer(t, redis)
+	a, b := startPeer(t, redis.URL()), startPeer(t, redis.URL())
 	b.sees(t, a, b)
 	a.signal(t, syscall.SIGTERM)
 	if err := a.cmd.Wait(); err != nil {
@@ -277,7 +289,7 @@ func TestStoppedNodeLeaves(t *testing.T) {
 func TestLogsAreJSON(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t)
-	a := startPeer(t, redis)
+	a := startPeer(t, redis.URL())
 	redis.Stop(t, false)
 	eventually(t, func() error {
 		if status, _ := get(t, a.url+"/readyz", nil); status != http.StatusServiceUnavailable {
