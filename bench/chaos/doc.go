@@ -2,9 +2,11 @@
 // every client wrote down that nobody missed anything without being told exactly
 // what.
 //
-//	go run ./bench/chaos                        200,000 messages, a minute and a half or so
+//	go run ./bench/chaos                        200,000 messages, a minute or so
 //	go run ./bench/chaos --messages 20000 --rate 0 --restart kill
 //	go run ./bench/chaos --restart empty        Redis comes back without its data
+//	go run ./bench/chaos --restart old          Redis comes back with data from a second before
+//	go run ./bench/chaos --pause 8s             a node stands still for longer than its lease lasts
 //
 // It starts a Redis that writes an append-only file, nodes (cmd/node) that share
 // it, subscribers on every node that resume where they were, and publishers that

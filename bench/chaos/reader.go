@@ -43,6 +43,13 @@ func readTopic(l *link, r *record, topic string) (end place, err error) {
 		case f.Type == "subscribed" && f.Topic == topic:
 			end = place{known: true, joined: true, epoch: f.Epoch, seq: f.Seq}
 			r.add(check.Line{Kind: check.Joined, Topic: topic, Epoch: f.Epoch, Seq: f.Seq, SinceEpoch: check.Any})
+		case f.Type == "" && f.Topic == topic && f.Event == "truncated" && f.Seq == 0:
+			loss, err := lossOf(f)
+			if err != nil {
+				return end, err
+			}
+			seq = loss.Oldest - 1
+			r.add(loss)
 		case f.Type == "" && f.Topic == topic && f.Seq > 0:
 			id, err := idOf(f.Data)
 			if err != nil {

@@ -33,11 +33,13 @@ type settings struct {
 	window      int // publishes in flight per publisher
 	rate        int // messages per second of all publishers; 0: as fast as they are acknowledged
 	payload     int // bytes
+	history     int // events that each topic keeps; 0: more than there will be
 	restart     string
 	fsync       string
 	down        time.Duration // how long Redis and the killed node stay away
 	cut         time.Duration // between cuts of Redis' connections; 0 for none
 	kill        bool          // kill a node
+	pause       time.Duration // how long another one stands still; 0 for not
 	within      time.Duration // everything arrives after the last publish, or counts as missing
 	seed        uint64
 	out         string
@@ -71,11 +73,13 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.IntVar(&s.window, "window", 16, "publishes in flight per publisher, 1 to 1000")
 	flags.IntVar(&s.rate, "rate", 4000, "messages per `second` of all publishers together; 0 for as many as are acknowledged")
 	flags.IntVar(&s.payload, "payload", 100, "`bytes` of JSON per message, 40 to 16384")
+	flags.IntVar(&s.history, "history", 0, "events that each topic keeps, up to 1000000; 0 for more than there will be")
 	flags.StringVar(&s.restart, "restart", keepData, "`how` Redis is restarted: "+strings.Join(restarts, ", "))
 	flags.StringVar(&s.fsync, "appendfsync", "everysec", "when Redis writes its file to the disk: everysec, always or no")
 	flags.DurationVar(&s.down, "down", time.Second, "`time` that Redis, and the killed node, stay away")
 	flags.DurationVar(&s.cut, "cut", time.Second, "`time` between cuts of all of Redis' connections; 0 for none")
 	flags.BoolVar(&s.kill, "kill-node", true, "kill a node and start it again")
+	flags.DurationVar(&s.pause, "pause", 0, "`time` that another node stands still (SIGSTOP), such as 8s, which is longer than its lease; 0 for not")
 	flags.DurationVar(&s.within, "within", time.Minute, "`time` for everything to arrive after the last publish")
 	flags.Uint64Var(&s.seed, "seed", 1, "`number` from which topics and waiting times are drawn")
 	flags.StringVar(&s.out, "out", "", "`folder` to keep the records in; without it they are kept only if there is a fault")
@@ -103,6 +107,7 @@ func (s settings) faults() error {
 	within("nodes", s.nodes, 1, 20)
 	within("window", s.window, 1, 1000)
 	within("rate", s.rate, 0, 1_000_000)
+	within("history", s.history, 0, 1_000_000)
 	within("payload", s.payload, 40, 16384)
 	if !slices.Contains(restarts, s.restart) {
 		errs = append(errs, fmt.Errorf("--restart: %q is none of %s", s.restart, strings.Join(restarts, ", ")))
@@ -110,8 +115,8 @@ func (s settings) faults() error {
 	if !slices.Contains([]string{"everysec", "always", "no"}, s.fsync) {
 		errs = append(errs, fmt.Errorf("--appendfsync: %q is none of everysec, always, no", s.fsync))
 	}
-	if s.down < 0 || s.cut < 0 || s.within <= 0 {
-		errs = append(errs, errors.New("--down, --cut, --within: negative"))
+	if s.down < 0 || s.cut < 0 || s.pause < 0 || s.within <= 0 {
+		errs = append(errs, errors.New("--down, --cut, --pause, --within: negative"))
 	}
 	return errors.Join(errs...)
 }
@@ -122,5 +127,10 @@ func (s settings) lossless() bool {
 	return s.restart == keepData || s.restart == noRestart || s.restart == killed && s.fsync == "always"
 }
 
-// kept is how many events a topic keeps: more than there will be.
-func (s settings) kept() int { return min(1_000_000, 2*s.messages+100) }
+// kept is how many events a topic keeps.
+func (s settings) kept() int {
+	if s.history > 0 {
+		return s.history
+	}
+	return min(1_000_000, 2*s.messages+100)
+}

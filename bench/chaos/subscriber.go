@@ -182,15 +182,12 @@ func (u *subscriber) event(f frame) error {
 	at := &u.places[topic]
 	switch {
 	case f.Event == "truncated" && f.Seq == 0:
-		var loss struct {
-			Since, Oldest, Seq uint64
-			Epoch              string
+		loss, err := lossOf(f)
+		if err != nil {
+			return err
 		}
-		if err := json.Unmarshal(f.Data, &loss); err != nil {
-			return &confusedError{fmt.Sprintf("truncated: %v", err)}
-		}
-		u.record.add(check.Line{Kind: check.Truncated, Topic: f.Topic, Since: loss.Since, Oldest: loss.Oldest, Seq: loss.Seq, Epoch: loss.Epoch})
-		at.epoch, at.seq = loss.Epoch, max(loss.Oldest, 1)-1
+		u.record.add(loss)
+		at.epoch, at.seq = loss.Epoch, loss.Oldest-1
 	case f.Event == "stale" && f.Seq == 0:
 		u.record.add(check.Line{Kind: check.Stale, Topic: f.Topic})
 	default:
@@ -203,6 +200,18 @@ func (u *subscriber) event(f frame) error {
 		u.events++
 	}
 	return nil
+}
+
+// lossOf reads a `truncated`.
+func lossOf(f frame) (check.Line, error) {
+	var loss struct {
+		Since, Oldest, Seq uint64
+		Epoch              string
+	}
+	if err := json.Unmarshal(f.Data, &loss); err != nil || loss.Oldest == 0 || loss.Epoch == "" {
+		return check.Line{}, &confusedError{fmt.Sprintf("truncated with %.200q", f.Data)}
+	}
+	return check.Line{Kind: check.Truncated, Topic: f.Topic, Since: loss.Since, Oldest: loss.Oldest, Seq: loss.Seq, Epoch: loss.Epoch}, nil
 }
 
 func (u *subscriber) system(f frame) error {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -29,7 +30,7 @@ func (x *scene) trouble(ctx context.Context) error {
 	for _, act := range []struct {
 		at float64 // of the messages
 		do func(context.Context) error
-	}{{0.25, x.restartRedis}, {0.5, x.killNode}, {0.75, x.restartRedis}} {
+	}{{0.25, x.restartRedis}, {0.5, x.killNode}, {0.6, x.pauseNode}, {0.75, x.restartRedis}} {
 		for float64(x.acked()) < act.at*float64(x.settings.messages) && ctx.Err() == nil {
 			pause(ctx, 5*time.Millisecond)
 		}
@@ -103,6 +104,24 @@ func (x *scene) replaceData(how, copied string) error {
 		return os.Mkdir(x.data(), 0o700)
 	}
 	return os.Rename(copied, x.data())
+}
+
+// pauseNode lets the first node stand still.
+func (x *scene) pauseNode(ctx context.Context) error {
+	if x.settings.pause == 0 {
+		return nil
+	}
+	pid := x.nodes[0].process.PID()
+	x.log("node 0 stands still")
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		return fmt.Errorf("chaos: stop node 0: %w", err)
+	}
+	pause(ctx, x.settings.pause)
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		return fmt.Errorf("chaos: continue node 0: %w", err)
+	}
+	x.log("node 0 goes on")
+	return nil
 }
 
 // killNode kills the last node and starts it again.

@@ -156,10 +156,10 @@ func TestAnnouncedLosses(t *testing.T) {
 		"trimmed": {records{
 			publisher:  "asked t a\nacked t a E 1 false\nasked t b\nacked t b E 2 false\nasked t c\nacked t c E 3 false",
 			subscriber: "connected\njoined t E 0 -live 0\nconnected\njoined t E 3 E 0\ntruncated t 0 3 3 E\nevent t 3 c",
-			other:      "connected\njoined t E 0 -live 0\nevent t 1 a\nevent t 2 b\nevent t 3 c",
+			other:      "connected\njoined t E 0 -live 0\nevent t 1 a\ntruncated t 1 3 3 E\nevent t 3 c",
 			log:        "connected\njoined t E 3 -any 0\ntruncated t 0 3 3 E\nevent t 3 c",
 			options:    check.Options{Kept: 1},
-		}, 2, 0},
+		}, 3, 0},
 		"a number given twice, and the epoch is over": {records{
 			publisher:  "asked t a\nacked t a E 1 false\nasked t b\nacked t b E 1 false",
 			subscriber: "connected\njoined t E 0 -live 0\nevent t 1 a\ntruncated t 1 1 1 F\nevent t 1 b",

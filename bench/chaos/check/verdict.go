@@ -78,6 +78,7 @@ func (c *Checker) acknowledged(a ack) {
 	seq, kept := t.epoch(t.log.epoch).seqs[a.id]
 	switch {
 	case kept && seq <= t.log.head:
+	case a.epoch == t.log.epoch && a.seq < t.log.oldest: // what pushed it out was kept
 	case a.epoch == t.log.epoch:
 		c.fault("%s: %q was acknowledged as %s/%d of %s, and the log does not have it", a.client, a.id, a.epoch, a.seq, a.topic)
 	default:
