@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -135,10 +136,15 @@ func TestLostKeys(t *testing.T) {
 			if n, err := client.Unlink(t.Context(), tt.key(s)).Result(); err != nil || n != 1 {
 				t.Fatal(n, err)
 			}
-			if page, err := s.Read(t.Context(), "t", 0, 0, plenty); name == "log" && (err != nil || page.Oldest != 6) {
-				t.Errorf("without the log oldest is %d, want 6, %v", page.Oldest, err)
+			page, err := s.Read(t.Context(), "t", 0, 0, plenty)
+			if err != nil || name == "log" && page.Oldest != 6 {
+				t.Errorf("without the key oldest is %d, %v", page.Oldest, err)
 			}
-			tt.check(t, s, before, put(t, s, "t", batch...))
+			after := put(t, s, "t", batch...)
+			if after.Epoch != page.Head.Epoch {
+				t.Errorf("epoch %q, Read promised %q", after.Epoch, page.Head.Epoch)
+			}
+			tt.check(t, s, before, after)
 		})
 	}
 }
@@ -167,5 +173,43 @@ func TestDamagedHead(t *testing.T) {
 				wantNumbers(t, get(t, s, "t"), 1, 1, 1)
 			})
 		}
+	}
+}
+
+// Where the head does not say any more what is kept, nothing is.
+func TestDamagedBase(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	for _, value := range []string{"", "x", "0", "-1", "7", "1.5", "1e300"} {
+		t.Run(strconv.Quote(value), func(t *testing.T) {
+			t.Parallel()
+			s := open(t, server.URL())
+			epoch := put(t, s, "t", events(5)...).Epoch
+			if err := server.Client(t).HSet(t.Context(), s.names.Head("t"), "base", value).Err(); err != nil {
+				t.Fatal(err)
+			}
+			wantNumbers(t, get(t, s, "t"), 5, 6)
+			if after := put(t, s, "t", event("x")); after.Epoch != epoch {
+				t.Errorf("epoch %q became %q", epoch, after.Epoch)
+			}
+			wantNumbers(t, get(t, s, "t"), 6, 6, 6)
+		})
+	}
+}
+
+// Much is read in parts, so that Redis serves others between them.
+func TestReadIsCut(t *testing.T) {
+	t.Parallel()
+	s := open(t, redistest.Start(t).URL())
+	large := event(strings.Repeat("x", 300_000))
+	for range 20 {
+		put(t, s, "t", large)
+	}
+	p := get(t, s, "t")
+	if len(p.Records) != 20 || p.Records[19].Seq != 20 || string(p.Records[19].Data) != string(large.Data) {
+		t.Errorf("%d records", len(p.Records))
+	}
+	if n := testutil.ToFloat64(s.metrics.calls[callRead][outcomeOK]); n < 3 || n > 8 {
+		t.Errorf("6 MB took %v calls", n)
 	}
 }

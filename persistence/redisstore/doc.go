@@ -1,2 +1,62 @@
-// Package redisstore keeps in Redis what the nodes of a cluster share.
+// Package redisstore keeps in Redis what the nodes of a cluster share: the history of
+// topics. Nodes whose Stores use the same Redis and prefix are one system.
+//
+// # Guarantees
+//
+//   - A Store is a topic.Log in every respect that storetest checks, on one server and on a
+//     Cluster (TestLog, TestLogOnCluster).
+//   - Append numbers, keeps and relays a whole batch in one script call. Numbers and
+//     duplicates are as if all nodes' calls came one after the other, and nothing is kept
+//     twice, also while connections are killed (TestLinearizable).
+//   - What Append relays is what it kept, once, and other nodes understand it; Clear and
+//     Renew tell them too (TestRelays, TestFramesAreUnderstood).
+//   - Numbers are exact up to 2^53-1, where Append refuses (TestBounds).
+//   - Reads are exact in size and age, though Redis holds somewhat more than that
+//     (TestLogIsTrimmed, TestOldestUnderTTL).
+//   - The records of a page are consecutive. What lies in Redis and can not be understood is
+//     skipped and told as a gap: Page.Oldest is beyond it (TestCorruptEntries, FuzzChunk).
+//   - A Redis that lost its data, or a topic's head, has another epoch
+//     (TestEmptiedRedisHasAnotherEpoch, TestLostKeys, TestDamagedHead). One that came back
+//     with older data has the same; topics notice and call Renew (TestStaleDataIsRenewed).
+//   - With [Config.Replicas] Append returns when so many replicas have the events
+//     (TestReplicaHasIt, TestDuplicateWaitsForReplica).
+//   - No call lasts longer than its context or the timeout of its Conn; while the breaker is
+//     open calls fail at once (TestBreakerOpen).
+//
+// # What lies in Redis
+//
+// Four keys a topic, all in one slot: see redisconn.Names.
+//
+//	head  hash: epoch, newest number, and what the scripts need to know
+//	log   stream: an entry for each batch, named after its last number
+//	ids0  hash: id to number and time; ids1 the same
+//
+// An entry of the stream is a batch, not an event: that is what makes an event cheap, and
+// named after its last number a range from any number on begins with the right one. A read
+// costs what it returns and at most one batch more.
+//
+// The two hashes of ids take turns: new ones go into one of them, and when the last
+// change was longer ago than Retention.Dedup the other one is emptied and takes
+// over. A key for each id would cost Redis 150 bytes and a timer for each, and a call of its
+// own in the script.
+//
+// Where events age, log and ids expire by themselves. The head outlives them by a
+// day, and longer while somebody reads: a quiet topic keeps its position. The head of a topic
+// without events lasts a day from when it was last asked for; without a TTL a head lasts for
+// ever (TestKeysExpire, TestReadKeepsHead).
+//
+// Redis must not evict: with maxmemory-policy noeviction appends fail when it is full. With
+// another policy topics lose records (a gap is told), ids (a duplicate may be kept) or
+// positions (another epoch).
+//
+// # Messages
+//
+// None: a Store is called directly, by any number of goroutines.
+//
+// # Failure
+//
+// Errors wrap those of the connection, which see: breaker.ErrOpen, a timeout, an error
+// reply. After one it is unknown whether an Append was kept; again with the same IDs is
+// safe. [ErrForeign], [ErrExhausted] and [ErrTooLarge] mean that nothing was kept, a
+// [*ReplicasError] that Redis has the events and may lose them.
 package redisstore

@@ -21,7 +21,7 @@ var (
 	ErrTooLarge = errors.New("batch is too large")
 
 	errAnswer   = errors.New("unexpected answer of Redis")
-	errRestless = errors.New("the topic is cleared again and again while it is read")
+	errRestless = errors.New("the topic changes faster than it can be read")
 )
 
 // A ReplicasError is returned by Append when fewer replicas than wanted have answered in

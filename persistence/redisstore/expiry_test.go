@@ -55,6 +55,24 @@ func TestKeysExpire(t *testing.T) {
 	wantTTL(t, client, head, day-time.Minute, day)
 }
 
+// A clock that was ahead for a while does not keep anything from being tended.
+func TestClockWasAhead(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	s, client := open(t, server.URL()), server.Client(t)
+	aging := topic.Retention{Size: 10, TTL: time.Hour}
+	putKeep(t, s, "t", aging, event("x"))
+	head, log := s.names.Head("t"), s.names.Log("t")
+	if err := client.HSet(t.Context(), head, "due", time.Now().Add(2*day).UnixMilli()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.PExpire(t.Context(), log, 10*time.Second).Err(); err != nil {
+		t.Fatal(err)
+	}
+	putKeep(t, s, "t", aging, event("x"))
+	wantTTL(t, client, log, time.Hour, time.Hour+2*time.Minute)
+}
+
 // What is asked for stays: the position, not the events.
 func TestReadKeepsHead(t *testing.T) {
 	t.Parallel()
@@ -136,11 +154,11 @@ func TestOldestUnderTTL(t *testing.T) {
 	keep := topic.Retention{Size: 10_000, TTL: time.Hour}
 	now := time.Now().UnixMilli()
 	one := topic.AppendEntry(nil, "e", []byte("1"))
-	for round := range 60 {
+	for round := range 150 {
 		s := open(t, server.URL())
-		chunks, expired := random.IntN(20), 0
+		chunks, expired, hole := random.IntN(20), 0, -1
 		if chunks > 0 {
-			expired = random.IntN(chunks + 1)
+			expired, hole = random.IntN(chunks+1), random.IntN(3*chunks) // mostly there is none
 		}
 		seq, oldest := uint64(random.IntN(3))*1000, uint64(0)
 		base := seq + 1
@@ -155,6 +173,12 @@ func TestOldestUnderTTL(t *testing.T) {
 			var e string
 			for range n {
 				e += string(one)
+			}
+			if c == hole { // what is before it can not be had any more
+				if oldest != 0 {
+					oldest = seq + 1
+				}
+				continue
 			}
 			add(t, client, s.names.Log("t"), fmt.Sprintf("%d-0", seq), "t", strconv.FormatInt(at, 10), "n", strconv.Itoa(n), "e", e)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -206,5 +207,18 @@ func TestBounds(t *testing.T) {
 	put(t, s, "u", events(maxBatch)...)
 	if p := get(t, s, "u"); len(p.Records) != maxBatch {
 		t.Errorf("%d records", len(p.Records))
+	}
+
+	ids := events(maxBatch)
+	for i := range ids {
+		ids[i].ID = strconv.Itoa(i)
+	}
+	for round := range 2 {
+		a := put(t, s, "ids", ids...)
+		for i, r := range a.Results {
+			if r.Seq != uint64(i+1) || r.Duplicate != (round == 1) {
+				t.Fatalf("round %d: result %d is %+v", round, i, r)
+			}
+		}
 	}
 }

@@ -27,7 +27,7 @@ func (s *Store) Relays() {}
 // and of the connection.
 func (s *Store) Append(ctx context.Context, name string, batch []topic.Entry, keep topic.Retention) (topic.Appended, error) {
 	if len(batch) == 0 {
-		page, now, err := s.page(ctx, callAppend, name, 0, 0, keep)
+		page, now, err := s.page(ctx, callAppend, name, query{}, keep)
 		return topic.Appended{Epoch: page.Head.Epoch, At: now}, err
 	}
 	s.metrics.batch.Observe(float64(len(batch)))

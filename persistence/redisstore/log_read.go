@@ -19,24 +19,27 @@ const (
 	readBytes  = 1 << 20
 	readEvents = 4096
 
-	// readTries bounds how often a read begins anew because the topic did.
-	readTries = 5
+	// A read in parts begins anew where the topic has dropped what comes next. The last
+	// of so many tries is in one part, or a reader might never catch up.
+	readTries = 4
 )
 
-// Read implements topic.Log. A chunk of events that can not be understood is skipped:
-// it and what is older counts as gone, as Page.Oldest tells.
+// Read implements topic.Log. The page shows the topic as its first part found it. A
+// chunk of events that can not be understood is skipped: it and what is older counts as
+// gone, as Page.Oldest tells.
 func (s *Store) Read(ctx context.Context, name string, after uint64, limit int, keep topic.Retention) (topic.Page, error) {
-	for range readTries {
-		r := reading{store: s, after: after, limit: max(limit, 0), next: after}
-		done := false
-		for !done {
-			part, _, err := s.page(ctx, callRead, name, r.next, min(r.limit-len(r.page.Records), readEvents), keep)
+	for try := range readTries {
+		events, bytes := readEvents, readBytes
+		if try == readTries-1 {
+			events, bytes = math.MaxInt, math.MaxInt32
+		}
+		r := reading{store: s, limit: max(limit, 0), next: min(after, maxSeq)}
+		for done := false; !done; {
+			p, _, err := s.page(ctx, callRead, name, query{r.next, min(r.limit-len(r.page.Records), events), bytes}, keep)
 			if err != nil {
 				return topic.Page{}, err
 			}
-			if done = r.add(part); r.torn {
-				break
-			}
+			done = r.add(p)
 		}
 		if !r.torn {
 			return r.page, nil
@@ -51,9 +54,17 @@ type part struct {
 	chunks []any // four replies each
 }
 
-func (s *Store) page(ctx context.Context, c call, name string, after uint64, limit int, keep topic.Retention) (part, time.Time, error) {
+// A query asks for events after a number, at most limit of them, and no more once there
+// are so many bytes.
+type query struct {
+	after uint64
+	limit int
+	bytes int
+}
+
+func (s *Store) page(ctx context.Context, c call, name string, q query, keep topic.Retention) (part, time.Time, error) {
 	answer, err := s.run(ctx, c, readScript, name,
-		newEpoch(), min(after, maxSeq), limit, max(keep.Size, 1), millis(keep.TTL), readBytes)
+		newEpoch(), q.after, min(q.limit, maxSeq), max(keep.Size, 1), millis(keep.TTL), q.bytes)
 	if err != nil {
 		return part{}, time.Time{}, err
 	}
@@ -70,29 +81,30 @@ func (s *Store) page(ctx context.Context, c call, name string, after uint64, lim
 // A reading puts a Page together from several parts, between which the topic goes on.
 type reading struct {
 	store *Store
-	after uint64
 	limit int
 	page  topic.Page
 	next  uint64 // everything up to it is read, or gone
 	begun bool
-	torn  bool // what was read belongs to another life of the topic
+	torn  bool // what comes next is gone meanwhile, or is of another life of the topic
 }
 
-// add takes the next part and reports whether the page is complete.
+// add takes the next part and reports whether the page is complete, or torn.
 func (r *reading) add(p part) bool {
-	if r.begun && (p.Head.Epoch != r.page.Head.Epoch || p.Head.Seq < r.page.Head.Seq) {
-		r.torn = true
+	if !r.begun {
+		r.begun = true
+		r.page.Head = p.Head
+		r.gone(p.Oldest)
+	}
+	r.torn = p.Head.Epoch != r.page.Head.Epoch || p.Head.Seq < r.page.Head.Seq || p.Oldest > r.next+1
+	if r.torn {
 		return true
 	}
-	r.begun = true
-	r.page.Head = p.Head
-	r.gone(p.Oldest)
 	before := r.next
 	for i := 0; i < len(p.chunks) && r.wants(); i += 4 {
 		r.take(p.chunks[i : i+4])
 	}
 	if r.wants() && r.next == before { // the rest should be there and is not
-		r.gone(p.Head.Seq + 1)
+		r.gone(r.page.Head.Seq + 1)
 	}
 	return !r.wants()
 }

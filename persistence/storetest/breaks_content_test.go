@@ -47,6 +47,28 @@ var breaksOfContent = []broken{
 		[]string{"REP-12/data_byte_for_byte"},
 	},
 	{
+		"pages up to 1 MiB",
+		faults{page: func(p *topic.Page, _ uint64, _ int) {
+			size := 0
+			for i, r := range p.Records {
+				if size += len(r.Data); size > 1<<20 {
+					p.Records = p.Records[:i]
+					return
+				}
+			}
+		}},
+		[]string{"REP-03/much_at_once", "REP-06/readers_beside_trimming"},
+	},
+	{
+		"pages of two lives",
+		faults{page: func(p *topic.Page, _ uint64, _ int) {
+			if len(p.Records) > 1 {
+				p.Records[0] = topic.Record{Seq: p.Records[0].Seq, Name: "e", Data: []byte(`"before:"`)}
+			}
+		}},
+		[]string{"REP-11/readers_beside_clear"},
+	},
+	{
 		"data in a buffer that is used again",
 		faults{page: func(p *topic.Page, _ uint64, _ int) {
 			for i := range min(len(p.Records), len(buffers)) {
@@ -79,7 +101,7 @@ var breaksOfContent = []broken{
 	{
 		"contexts are not asked",
 		faults{ctx: func(context.Context) context.Context { return context.Background() }},
-		[]string{"context/ended_before"},
+		[]string{"context/ended_before", "renew/ended_before"},
 	},
 }
 

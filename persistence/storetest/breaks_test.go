@@ -16,7 +16,7 @@ type broken struct {
 	caught []string
 }
 
-var breaks = slices.Concat(breaksOfNumbers, breaksOfIDs, breaksOfContent)
+var breaks = slices.Concat(breaksOfNumbers, breaksOfIDs, breaksOfContent, breaksOfRenewing)
 
 var breaksOfNumbers = []broken{
 	{
@@ -102,7 +102,7 @@ var breaksOfNumbers = []broken{
 		"trimmed about",
 		faults{keep: func(k topic.Retention) topic.Retention { k.Size += 10; return k }},
 		[]string{"REP-06/size_1_and_2", "REP-06/a_batch_larger_than_size", "REP-06/a_smaller_size_holds_for_reads",
-			"REP-03/outside_of_what_is_kept"},
+			"REP-03/outside_of_what_is_kept", "REP-06/readers_beside_trimming"},
 	},
 	{
 		"the head goes with the records",

@@ -16,7 +16,7 @@
 //     cases about age take some tens of [Options.Unit].
 //
 // Cases are named after the requirement that they show (REP, STR) or the sentence
-// of the port.
+// of the port. Those of topic.RenewingLog ask nothing of a Log that is none.
 //
 // # Messages
 //

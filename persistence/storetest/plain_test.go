@@ -49,6 +49,7 @@ type faults struct {
 	fresh    func(l *plainLog, name string, p *plainTopic) // when a topic is made
 	hit      func(id *plainID, now time.Time)              // when an identifier is found
 	cost     func(p *plainTopic)                           // in every read
+	renew    func(p *plainTopic, epoch string) bool        // instead of renewing, if true
 }
 
 func newPlain(f faults) *plainLog {
@@ -67,6 +68,7 @@ func newPlain(f faults) *plainLog {
 	or(&def.fresh, func(*plainLog, string, *plainTopic) {})
 	or(&def.hit, func(*plainID, time.Time) {})
 	or(&def.cost, func(*plainTopic) {})
+	or(&def.renew, func(*plainTopic, string) bool { return false })
 	return l
 }
 
@@ -96,7 +98,7 @@ func (l *plainLog) Append(ctx context.Context, name string, batch []topic.Entry,
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	keep = l.keep(keep)
-	a := topic.Appended{Epoch: l.topic(name).epoch}
+	a := topic.Appended{Epoch: l.topic(name).epoch, At: l.now()}
 	for _, e := range l.batch(batch) {
 		a.Results = append(a.Results, l.add(name, e, keep))
 	}
@@ -166,6 +168,20 @@ func (l *plainLog) Clear(ctx context.Context, name string) error {
 	defer l.mu.Unlock()
 	if !l.clear(l, name) {
 		delete(l.topics, l.name(name))
+	}
+	return nil
+}
+
+func (l *plainLog) Renew(ctx context.Context, name, epoch string) error {
+	if err := l.ctx(ctx).Err(); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.topic(name)
+	if !l.renew(p, epoch) && p.epoch == epoch {
+		l.lives++
+		p.epoch = strconv.Itoa(l.lives)
 	}
 	return nil
 }
