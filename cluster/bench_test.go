@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
+	"github.com/troupe-rt/troupe/persistence/redisconn/redistest"
 	"github.com/troupe-rt/troupe/topic"
 )
 
@@ -64,5 +66,32 @@ func BenchmarkTwoNodes(b *testing.B) {
 				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 			})
 		}
+	}
+}
+
+// BenchmarkPublish publishes to one topic from many goroutines that wait for the
+// answer.
+func BenchmarkPublish(b *testing.B) {
+	for _, publishers := range []int{1, 64, 512} {
+		b.Run(fmt.Sprint(publishers), func(b *testing.B) {
+			n := nodes(b, redistest.Start(b).URL(), 1)[0]
+			data := []byte(`"` + strings.Repeat("x", 198) + `"`)
+			var wg sync.WaitGroup
+			var next atomic.Int64
+			b.ReportAllocs()
+			b.ResetTimer()
+			for range publishers {
+				wg.Go(func() {
+					for next.Add(1) <= int64(b.N) {
+						if _, err := n.Topics().Publish(b.Context(), "t", topic.Message{Event: "e", Data: data}); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+		})
 	}
 }

@@ -100,7 +100,7 @@ func TestChangeCarriesReason(t *testing.T) {
 		})
 		report(b, 1, errDown)
 		b.Reset()
-		_ = b.Do(t.Context(), time.Second, func(ctx context.Context) error { <-ctx.Done(); return nil })
+		_ = b.Do(t.Context(), time.Second, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 		synctest.Wait()
 		if want := []string{"error", "timeout"}; !slices.Equal(reasons, want) {
 			t.Errorf("reasons %v, want %v", reasons, want)

@@ -1,7 +1,9 @@
 package breaker
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -109,8 +111,16 @@ func (t *teller) Handle(c *actors.Context[event], e event) {
 	if e.change.To == Broken {
 		t.stop = c.After(time.Until(e.change.At.Add(max(b.options.ResetTimeout, 0))), event{})
 	}
-	b.options.Logger.Info("backend state changed", "backend", e.change.Backend,
-		"from", e.change.From.String(), "state", e.change.To.String(), "outage", e.change.Outage)
+	level := slog.LevelDebug // probes that fail, again and again
+	switch {
+	case e.change.Began():
+		level = slog.LevelWarn
+	case e.change.Ended():
+		level = slog.LevelInfo
+	}
+	b.options.Logger.Log(context.Background(), level, "backend state changed", "backend", e.change.Backend,
+		"from", e.change.From.String(), "state", e.change.To.String(),
+		"outage", e.change.Outage, "reason", e.change.Reason)
 	for _, l := range b.listeners.snapshot() {
 		if b.listeners.has(l) { // not one that another listener has just removed
 			t.tell(l, *e.change)

@@ -47,7 +47,7 @@ func (r *Registry) Renew(ctx context.Context, rn lease.Renewal) (lease.View, err
 		return lease.View{}, fmt.Errorf("redislease: renew: %w", err)
 	}
 	lives := r.readLives(ctx)
-	reply, err := r.conn.Run(ctx, renewScript, r.keys, args...)
+	reply, err := r.conn.RunApart(ctx, renewScript, r.keys, args...)
 	others := <-lives
 	if err != nil {
 		return lease.View{}, fmt.Errorf("redislease: renew: %w", err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -36,12 +37,35 @@ func Open(ctx context.Context, cfg Config) (*Conn, error) {
 	}
 	m := newMetrics(cfg.Registerer)
 	t.settle(cfg.Timeout, m.connects.Inc)
-	client, cluster, err := t.connect(ctx, cfg.Timeout)
+	client, cluster, err := t.persist(ctx, cfg.Timeout)
 	if err != nil {
 		return nil, err
 	}
 	cfg.Logger.Info("connected to Redis", "backend", "redis", "url", Redact(cfg.URL), "cluster", cluster)
 	return start(cfg, client, cluster, m), nil
+}
+
+// maxLost is how often a connection may be lost before Open believes that it always is.
+const maxLost = 3
+
+// persist connects, again where that may help.
+func (t *target) persist(ctx context.Context, timeout time.Duration) (client redis.UniversalClient, cluster bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*timeout)
+	defer cancel()
+	lost := 0
+	_, _ = backoff.Retry(ctx, func() (struct{}, error) { // the last error says more than ctx's
+		client, cluster, err = t.connect(ctx, timeout)
+		switch {
+		case err == nil, Reason(err) == "loading":
+			return struct{}{}, err
+		case Reason(err) == "lost" && lost < maxLost:
+			lost++
+			return struct{}{}, err
+		}
+		return struct{}{}, backoff.Permanent(err)
+	}, backoff.WithBackOff(&backoff.ExponentialBackOff{InitialInterval: 50 * time.Millisecond,
+		RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 500 * time.Millisecond}))
+	return client, cluster, err
 }
 
 // connect returns a client whose server has answered.

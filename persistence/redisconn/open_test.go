@@ -214,3 +214,21 @@ func command(in *bufio.Reader) (name string, err error) {
 	}
 	return name, err
 }
+
+// A connection that is lost while nodes start is tried again; a server that is
+// not there is not waited for.
+func TestOpenTriesAgain(t *testing.T) {
+	t.Parallel()
+	proxy := redistest.StartProxy(t, redistest.Start(t).Addr())
+	proxy.LoseAnswer()
+	c, err := redisconn.Open(t.Context(), redisconn.Config{URL: proxy.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	proxy.Refuse()
+	began := time.Now()
+	if _, err := redisconn.Open(t.Context(), redisconn.Config{URL: proxy.URL()}); err == nil || time.Since(began) > time.Second {
+		t.Errorf("%v after %v", err, time.Since(began))
+	}
+}

@@ -23,6 +23,18 @@ func (c *Conn) Run(ctx context.Context, s *redis.Script, keys []string, args ...
 	return cmd.Val(), nil
 }
 
+// RunApart runs a script as Run does, but on a connection of its own, past all that
+// waits: for what others depend on being in time. See Sequence for how it ends.
+func (c *Conn) RunApart(ctx context.Context, s *redis.Script, keys []string, args ...any) (reply any, err error) {
+	for _, cmd := range []*redis.Cmd{script(ctx, "evalsha", s.Hash(), keys, args), withText(ctx, s, keys, args)} {
+		err = c.Sequence(ctx, keys[0], cmd)
+		if !redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
+			return cmd.Val(), err
+		}
+	}
+	return nil, err
+}
+
 // RunAndWait runs a script as Run does, on a connection of its own, and then waits
 // until so many replicas have what it wrote, or for at most wait. It returns how many
 // have it, which may be fewer. With an error it is unknown whether the script ran, or
