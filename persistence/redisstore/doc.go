@@ -13,6 +13,8 @@
 //   - Numbers are exact up to 2^53-1, where Append refuses (TestBounds).
 //   - Reads are exact in size and age, though Redis holds somewhat more than that
 //     (TestLogIsTrimmed, TestOldestUnderTTL).
+//   - A page shows the topic at one moment, however much is read in parts and whatever is
+//     appended, trimmed or cleared meanwhile (TestPartsOfAPage, TestReadIsCut).
 //   - The records of a page are consecutive. What lies in Redis and can not be understood is
 //     skipped and told as a gap: Page.Oldest is beyond it (TestCorruptEntries, FuzzChunk).
 //   - A Redis that lost its data, or a topic's head, has another epoch

@@ -30,17 +30,21 @@ local from, step, chunks, events, bytes = math.max(after + 1, oldest), 1, 0, 0, 
 want = math.min(want, seq - from + 1)
 while want > events and bytes < enough do
 	local got = call('XRANGE', KEYS[2], format(NUM, from), '+', 'COUNT', step)
-	for _, entry in ipairs(got) do
-		local last, first = chunk(entry)
+	local entry
+	for i = 1, #got do
+		entry = got[i]
 		local f = entry[2]
 		answer[at + 1], answer[at + 2], answer[at + 3], answer[at + 4] = entry[1], f[2] or '', f[4] or '', f[6] or ''
-		at = at + 4
-		chunks, bytes = chunks + 1, bytes + #answer[at]
-		events = events + last - math.max(first, from) + 1
-		from = last + 1
+		at, chunks, bytes = at + 4, chunks + 1, bytes + #answer[at + 4]
+		events = events + (whole(f[4]) or 1)
+		if chunks == 1 then -- of it the end may be wanted only
+			local _, first = chunk(entry)
+			events = events - math.max(0, from - first)
+		end
 		if events >= want then break end
 	end
 	if #got < step then break end
+	from = chunk(entry) + 1
 	local need = math.min((want - events) * chunks / events, (enough - bytes) * chunks / math.max(bytes, 1))
 	step = math.max(1, math.min(4 * step, 256, math.ceil(need)))
 end
