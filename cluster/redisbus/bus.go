@@ -170,7 +170,7 @@ func (b *Bus) send(ctx context.Context, channel string, frame []byte) error {
 	if b.conn.Cluster() {
 		command = "spublish"
 	}
-	return b.conn.Do(ctx, redis.NewIntCmd(ctx, command, channel, frame))
+	return b.conn.DoHere(ctx, redis.NewIntCmd(ctx, command, channel, frame))
 }
 
 // Connected reports whether every connection that is needed stands.

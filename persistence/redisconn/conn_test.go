@@ -303,3 +303,43 @@ func TestRunAndWait(t *testing.T) {
 		t.Error("waits longer than its deadline")
 	}
 }
+
+// A caller with a goroutine to spare sends its command itself, and is held no
+// longer than by Do when the server hangs or the Conn is closed.
+func TestDoHere(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t)
+	c := open(t, redisconn.Config{URL: s.URL(), Timeout: 300 * time.Millisecond})
+	ping := func() error { return c.DoHere(t.Context(), redis.NewStatusCmd(t.Context(), "ping")) }
+	if err := ping(); err != nil {
+		t.Fatal(err)
+	}
+	missing := redis.NewStringCmd(t.Context(), "get", "missing")
+	if err := c.DoHere(t.Context(), missing); !errors.Is(err, redis.Nil) {
+		t.Errorf("a missing key: %v", err)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+
+	s.Pause()
+	began := time.Now()
+	if err := c.DoHere(short, redis.NewStatusCmd(short, "ping")); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 250*time.Millisecond {
+		t.Errorf("a deadline of 50ms: %v after %v", err, time.Since(began))
+	}
+	began = time.Now()
+	if err := ping(); redisconn.Reason(err) != "timeout" || time.Since(began) > 2*time.Second {
+		t.Errorf("a hanging server: %v after %v", err, time.Since(began))
+	}
+	done := make(chan error, 1)
+	go func() { done <- ping() }()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; err == nil {
+		t.Error("answered by a server that hangs")
+	}
+	if err := ping(); !errors.Is(err, redisconn.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+	s.Resume()
+}

@@ -5,7 +5,8 @@
 //
 // Commands go through lanes: one for a server, one for each node of a Cluster. A lane
 // takes all that waits, sends it as one pipeline, and the next gathers while that is under way.
-// Nobody waits for a timer: a lone caller is served at once, many share a round trip.
+// Nobody waits for a timer: a lone caller is served at once, on its own goroutine if it
+// may be ([Conn.DoHere]), and many share a round trip.
 //
 // # Guarantees
 //
@@ -13,7 +14,7 @@
 //     its caller learns that it may have run (TestLostAnswerIsNotAskedForAgain).
 //   - A caller waits no longer than [Config.Timeout] and leaves when its context ends,
 //     whatever Redis does: refuse, hang, or accept and say nothing
-//     (TestHangingServerHoldsNobody, TestCallerThatLeaves). A command that had not been
+//     (TestHangingServerHoldsNobody, TestCallerThatLeaves, TestDoHere). A command that had not been
 //     sent when its caller left is not sent at all (TestWhatNobodyWaitsForIsNotSent).
 //   - Callers that share a pipeline get each its own answer; the error of one is
 //     nobody else's (TestCallersShareAPipeline). Commands of one caller that

@@ -36,21 +36,24 @@ var calls = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1
 // A lane is a queue of calls and the few workers that take from it. A worker takes
 // all that waits, sends it as one pipeline and waits for the answers; meanwhile
 // the next calls gather. So pipelines grow with the load, and nobody waits for a timer.
+// A caller may take the place of a worker that rests.
 type lane struct {
-	send  func(batch []*call) // answers each
-	bound int
+	send   func(batch []*call) // answers each
+	bound  int
+	places int // how many pipelines may be under way
 
 	mu      sync.Mutex
 	filled  sync.Cond
 	waiting []*call
 	bytes   int // of all that waits
+	running int // pipelines under way
 	closed  bool
 
 	workers sync.WaitGroup
 }
 
 func newLane(workers, bound int, send func([]*call)) *lane {
-	l := &lane{send: send, bound: bound}
+	l := &lane{send: send, bound: bound, places: workers}
 	l.filled.L = &l.mu
 	for range workers {
 		l.workers.Go(l.work)
@@ -82,6 +85,7 @@ func (l *lane) work() {
 			return
 		}
 		l.send(batch)
+		l.leave()
 		clear(batch) // or the answers would live as long as the lane
 	}
 }
@@ -92,15 +96,42 @@ func (l *lane) take(into []*call) []*call {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for !l.closed && len(into) == 0 {
-		for len(l.waiting) == 0 && !l.closed {
+		for (len(l.waiting) == 0 || l.running >= l.places) && !l.closed {
 			l.filled.Wait()
 		}
 		into = l.move(into)
+	}
+	if len(into) > 0 {
+		l.running++
 	}
 	if len(l.waiting) > 0 {
 		l.filled.Signal() // for a worker that waits
 	}
 	return into
+}
+
+// enter lets a caller send its own pipeline in a worker's place, if all rest and
+// nothing waits. After it the caller leaves.
+func (l *lane) enter() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || len(l.waiting) > 0 || l.running > 0 {
+		return false
+	}
+	l.running++
+	return true
+}
+
+func (l *lane) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.running--
+	switch {
+	case l.closed:
+		l.filled.Broadcast() // wait waits for the last one
+	case len(l.waiting) > 0:
+		l.filled.Signal()
+	}
 }
 
 func (l *lane) move(into []*call) []*call {
@@ -135,7 +166,14 @@ func (l *lane) close() {
 	l.filled.Broadcast()
 }
 
-func (l *lane) wait() { l.workers.Wait() }
+func (l *lane) wait() {
+	l.workers.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.running > 0 {
+		l.filled.Wait()
+	}
+}
 
 func (c *call) answer(err error) {
 	c.err = err

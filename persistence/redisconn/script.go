@@ -9,13 +9,13 @@ import (
 )
 
 // Run runs a script by its hash, with its text where the server does not know it.
-// All keys must be in one slot. See Do for its errors.
+// All keys must be in one slot. See DoHere for how it is sent, and Do for its errors.
 func (c *Conn) Run(ctx context.Context, s *redis.Script, keys []string, args ...any) (any, error) {
 	cmd := script(ctx, "evalsha", s.Hash(), keys, args)
-	err := c.Do(ctx, cmd)
+	err := c.DoHere(ctx, cmd)
 	if redis.HasErrorPrefix(err, "NOSCRIPT") { // it did not run
 		cmd = withText(ctx, s, keys, args)
-		err = c.Do(ctx, cmd)
+		err = c.DoHere(ctx, cmd)
 	}
 	if err != nil {
 		return nil, err
