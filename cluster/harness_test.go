@@ -31,9 +31,6 @@ func eventually(t testing.TB, what func() string) {
 	}
 }
 
-// during lets real time pass, in which nothing may happen.
-func during(d time.Duration) { <-time.After(d) }
-
 // nodes starts nodes a, b, c ... that share a Redis.
 func nodes(t testing.TB, url string, count int, policies ...topic.Policy) []*Node {
 	t.Helper()

@@ -119,16 +119,6 @@ func appendText[T string | []byte](b []byte, s T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// frameNode reads only who sent a frame.
-func frameNode(b []byte) (string, bool) {
-	if len(b) > maxFrame || len(b) == 0 || b[0] != frameVersion {
-		return "", false
-	}
-	r := reader{rest: b[1:]}
-	node := r.text()
-	return string(node), !r.bad && len(node) > 0
-}
-
 // decodeFrame refuses everything that encode does not write for checked events.
 // The frame shares the memory of b.
 func decodeFrame(b []byte) (frame, error) {
