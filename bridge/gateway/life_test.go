@@ -57,7 +57,7 @@ func TestDrain(t *testing.T) {
 	}
 	ctx, cancel := contextFor(20 * time.Second)
 	defer cancel()
-	if err := b.node.drained[0](ctx); err != nil { // as the node does
+	if err := b.node.drain(ctx); err != nil { // as the node does
 		t.Fatal(err)
 	}
 	wg.Wait()

@@ -3,8 +3,10 @@ package gateway_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +37,15 @@ func (n *node) OnDrain(f func(context.Context) error) { n.drained = append(n.dra
 func (n *node) OnHealth(f func(breaker.Change)) (stop func()) {
 	n.health = f
 	return func() {}
+}
+
+// drain runs the hooks as a node does: the newest first.
+func (n *node) drain(ctx context.Context) error {
+	var errs []error
+	for _, hook := range slices.Backward(n.drained) {
+		errs = append(errs, hook(ctx))
+	}
+	return errors.Join(errs...)
 }
 
 // bundle is a gateway behind a real listener.

@@ -188,6 +188,20 @@ func (c *Conn) guarded(ctx context.Context, f func(context.Context) error) error
 	return f(ctx)
 }
 
+// stamp gives commands their pipeline's error where none has one. That is how
+// go-redis leaves them when the server refused the connection with an error reply,
+// such as WRONGPASS: they would count as answered.
+func stamp(cmds []redis.Cmder, err error) {
+	for _, cmd := range cmds {
+		if err == nil || cmd.Err() != nil {
+			return
+		}
+	}
+	for _, cmd := range cmds {
+		cmd.SetErr(err)
+	}
+}
+
 // pipeline sends the batch and returns what it says of the server's health.
 func (c *Conn) pipeline(ctx context.Context, batch []*call) error {
 	if len(batch) == 1 && !c.cluster {
@@ -197,7 +211,7 @@ func (c *Conn) pipeline(ctx context.Context, batch []*call) error {
 		for _, one := range batch {
 			_ = p.Process(ctx, one.cmd)
 		}
-		_, _ = p.Exec(ctx) // the errors are the commands'
+		stamp(p.Exec(ctx))
 	}
 	for _, one := range batch {
 		if err := one.cmd.Err(); err != nil && !Answered(err) {

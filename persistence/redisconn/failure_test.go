@@ -284,3 +284,32 @@ func replyOf(t *testing.T, text string) error {
 	}
 	return err
 }
+
+// A server that refuses new connections with an error reply has answered none of the
+// commands that were meant for them.
+func TestRefusedConnectionAnswersNobody(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t)
+	admin := s.Client(t)
+	if err := admin.Do(t.Context(), "acl", "setuser", "ann", "on", ">first", "~*", "&*", "+@all").Err(); err != nil {
+		t.Fatal(err)
+	}
+	c := open(t, redisconn.Config{URL: strings.Replace(s.URL(), "redis://", "redis://ann:first@", 1)})
+	if err := admin.Do(t.Context(), "acl", "setuser", "ann", "resetpass", ">second").Err(); err != nil {
+		t.Fatal(err)
+	}
+	s.KillClients(t)
+	var callers sync.WaitGroup
+	for i := range 200 {
+		callers.Go(func() {
+			publish := redis.NewIntCmd(t.Context(), "publish", "channel", i)
+			if err := c.Do(t.Context(), publish); err == nil {
+				t.Error("a command that was never sent counts as answered")
+			}
+			if err := c.Sequence(t.Context(), "k", redis.NewIntCmd(t.Context(), "incr", "k")); err == nil {
+				t.Error("so does a sequence")
+			}
+		})
+	}
+	callers.Wait()
+}

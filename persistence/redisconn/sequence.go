@@ -63,7 +63,7 @@ func exec(ctx context.Context, node redis.UniversalClient, cmds []redis.Cmder) e
 	for _, cmd := range cmds {
 		_ = p.Process(ctx, once{cmd})
 	}
-	_, _ = p.Exec(ctx)
+	stamp(p.Exec(ctx))
 	for _, cmd := range cmds {
 		if err := cmd.Err(); err != nil && !Answered(err) {
 			return err
