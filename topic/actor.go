@@ -43,10 +43,10 @@ type actor struct {
 	// Joining and repair.
 	joins    []*subscribe // wait for the Relay, the head or older events
 	fetching bool
-	ticking  bool // an overdue is on its way
-	renewing bool // the Log is asked for another epoch
-	behind   bool // the Log has something that receivers do not
-	catchups map[uint64]*Batch
+	ticking  bool                // an overdue is on its way
+	renewing bool                // the Log is asked for another epoch
+	behind   bool                // the Log has something that receivers do not
+	catchups map[Position]*Batch // by what was asked for
 	caughtAt time.Time
 }
 

@@ -11,7 +11,7 @@ import (
 const maxTries = 5
 
 // maxCatchups bounds the catch-ups that are kept for others who missed the same.
-const maxCatchups = 64
+const maxCatchups = 16
 
 // settle lets those join for whom everything is there: the Relay brings what
 // other nodes publish, the head is known, and so are the events they missed.
@@ -27,7 +27,7 @@ func (a *actor) settle(c *actors.Context[message]) {
 	if a.state.known {
 		a.joinRecent()
 	}
-	if len(a.joins) > 0 {
+	if len(a.joins) > 0 && !a.fetching {
 		a.fetch(c, a.farthest(), nil) // its answer calls settle
 	}
 }
@@ -87,29 +87,29 @@ func (a *actor) missed(j *subscribe) (*Batch, bool) {
 	if a.policy.TTL > 0 && now.Sub(a.caughtAt) > time.Second {
 		a.catchups = nil // its events may be past their time
 	}
-	after, fits := a.state.start(since)
-	if b := a.catchups[after]; b != nil && fits {
+	key := a.state.placed(since)
+	if b, ok := a.catchups[key]; ok {
 		return b, true
 	}
 	evs, ok := a.state.recent(since, now)
 	if !ok {
 		return nil, false
 	}
-	return a.caught(after, evs), true
+	return a.caught(key, evs), true
 }
 
 // caught keeps a catch-up for the next who missed the same: after an outage
 // thousands come back with the same position.
-func (a *actor) caught(after uint64, evs []*Event) *Batch {
+func (a *actor) caught(key Position, evs []*Event) *Batch {
 	if len(evs) == 0 {
 		return nil
 	}
 	b := &Batch{Events: evs}
-	if evs[0].loss == nil && len(a.catchups) < maxCatchups {
+	if len(a.catchups) < maxCatchups {
 		if a.catchups == nil {
-			a.catchups, a.caughtAt = make(map[uint64]*Batch), time.Now()
+			a.catchups, a.caughtAt = make(map[Position]*Batch), time.Now()
 		}
-		a.catchups[after] = b
+		a.catchups[key] = b
 	}
 	return b
 }
@@ -139,6 +139,10 @@ func (a *actor) serve(m *fetched) {
 			waiting = append(waiting, j) // settle has all it needs
 			continue
 		}
+		if missed, ok := a.missed(j); ok { // somebody before it missed the same
+			a.join(j, Joined{History: true, Head: a.state.position(), Missed: missed, Slow: a.policy.Slow})
+			continue
+		}
 		evs, ok := a.state.replay(*j.sub.Since, m.after, m.page)
 		if j.tries++; !ok && j.tries < maxTries {
 			waiting = append(waiting, j)
@@ -148,8 +152,8 @@ func (a *actor) serve(m *fetched) {
 			a.join(j, Joined{Err: unavailable(a.name, "read", errMovingLog)})
 			continue
 		}
-		after, _ := a.state.start(*j.sub.Since)
-		a.join(j, Joined{History: true, Head: a.state.position(), Missed: a.caught(after, evs), Slow: a.policy.Slow})
+		missed := a.caught(a.state.placed(*j.sub.Since), evs)
+		a.join(j, Joined{History: true, Head: a.state.position(), Missed: missed, Slow: a.policy.Slow})
 	}
 	a.keepWaiting(waiting)
 }

@@ -326,3 +326,33 @@ troupe_topic_invalid_frames_total 2
 		}
 	})
 }
+
+// Thousands who come back to a node that does not know the topic are given one
+// batch, read and encoded once, also if their position is of an epoch that is over.
+func TestColdCatchUpIsShared(t *testing.T) {
+	t.Parallel()
+	for name, epoch := range map[string]string{"this epoch": "e0", "another": "before"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				writer, reader, _, _ := shakyPair(t, nil)
+				for range 5 {
+					publish(t, writer, "chat", "1")
+				}
+				var rs []*recorder
+				for range 100 {
+					rs = append(rs, subscribe(t, reader, "chat", at(epoch, 2)))
+				}
+				time.Sleep(time.Second)
+				for _, r := range rs {
+					if r.heard() != rs[0].heard() || len(r.bytes) < 3 {
+						t.Fatalf("heard %s, the first %s", r.heard(), rs[0].heard())
+					}
+					if last := len(r.bytes) - 1; &r.bytes[last][0] != &rs[0].bytes[last][0] {
+						t.Fatal("encoded again")
+					}
+				}
+			})
+		})
+	}
+}

@@ -198,6 +198,15 @@ func (s *state) start(since Position) (after uint64, fits bool) {
 	return since.Seq, true
 }
 
+// placed writes a position that fits as one of this epoch, so that those who
+// missed the same are known by the same position.
+func (s *state) placed(since Position) Position {
+	if _, fits := s.start(since); fits {
+		since.Epoch = s.epoch
+	}
+	return since
+}
+
 // recent serves a catch-up from the window.
 func (s *state) recent(since Position, now time.Time) ([]*Event, bool) {
 	after, fits := s.start(since)
