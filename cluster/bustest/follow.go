@@ -190,7 +190,7 @@ func unfollowEndsWaiting(s *scene) {
 		case <-tick.C:
 		case <-late.C:
 			s.Errorf("Follow goes on waiting after Unfollow")
-			<-done
+			_ = <-done
 			ended = true
 		}
 	}
