@@ -189,8 +189,7 @@ func unfollowEndsWaiting(s *scene) {
 			}
 		case <-tick.C:
 		case <-late.C:
-			s.Errorf("Follow goes on waiting after Unfollow")
-			_ = <-done
+			s.Errorf("Follow goes on waiting after Unfollow, and ended with %v", <-done)
 			ended = true
 		}
 	}
