@@ -44,6 +44,10 @@ bench-once:
 bench: ## measure whole paths beside a peer; takes a while, shows progress
 	$(GO) run ./bench
 
+.PHONY: chaos
+chaos: ## break a cluster while clients use it, and prove that nobody missed anything unannounced
+	$(GO) run ./bench/chaos
+
 .PHONY: fuzz
 fuzz: ## fuzz every parser for FUZZTIME (10m) each
 	@set -e; for pkg in $$($(GO) list ./...); do \

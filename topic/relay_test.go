@@ -255,3 +255,26 @@ func TestRelayFails(t *testing.T) {
 		}
 	})
 }
+
+// SHD-09: a receiver that came while the topic could not be followed, and goes,
+// takes nothing from the others.
+func TestReceiverOfFailedFollowGoes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b, w := pair(t, topic.Policy{History: -1})
+		w.set(func(w *wires) { w.fail = errDown })
+		first := subscribe(t, b, "chat", nil)
+		second := subscribe(t, b, "chat", nil)
+		time.Sleep(3 * time.Second)
+		if err := b.Unsubscribe("chat", first, first); err != nil {
+			t.Fatal(err)
+		}
+		w.set(func(w *wires) { w.fail = nil })
+		time.Sleep(3 * time.Second)
+		publish(t, a, "chat", "1")
+		time.Sleep(time.Second)
+		if first.heard() != "joined@0 left" || second.heard() != "joined@0 stale 1" {
+			t.Errorf("heard\n%s\n%s", first.heard(), second.heard())
+		}
+	})
+}

@@ -13,6 +13,7 @@ import (
 
 // TestBadFrames sends each kind of bad frame over a socket. All are answered, and
 // the connection stays.
+// (REP-20, STR-06)
 func TestBadFrames(t *testing.T) {
 	t.Parallel()
 	b := start(t, setup{})
@@ -106,6 +107,7 @@ func TestDeepButLargeFrame(t *testing.T) {
 	c.wantClose(1009)
 }
 
+// TestSinceBeyondNewest shows REP-11.
 func TestSinceBeyondNewest(t *testing.T) {
 	t.Parallel()
 	b := start(t, setup{})

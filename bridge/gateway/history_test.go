@@ -59,6 +59,7 @@ func TestPublishSameID(t *testing.T) {
 	}
 }
 
+// TestReplay shows REP-07, REP-08, REP-21.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	b := start(t, setup{policies: []topic.Policy{{Match: "live", History: -1}, {Match: "short", History: 2}, {Match: "*"}}})

@@ -18,6 +18,7 @@ import (
 	"github.com/troupe-rt/troupe/topic"
 )
 
+// TestWIRE19Resume shows REP-22.
 func TestWIRE19Resume(t *testing.T) {
 	t.Parallel()
 	b := start(t, setup{

@@ -287,6 +287,7 @@ func replyOf(t *testing.T, text string) error {
 
 // A server that refuses new connections with an error reply has answered none of the
 // commands that were meant for them.
+// (BUS-27)
 func TestRefusedConnectionAnswersNobody(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t)
