@@ -74,6 +74,14 @@ func (a *actor) join(j *subscribe, how Joined) {
 		}
 		group[j.sub.Receiver] = struct{}{}
 	}
+	if m := how.Missed; m != nil {
+		truncated := m.Events[0].loss != nil
+		events := len(m.Events)
+		if truncated {
+			events--
+		}
+		a.m.past(events, truncated)
+	}
 	j.sub.Outlet.Joined(a.name, j.sub.Receiver, how)
 }
 

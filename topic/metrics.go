@@ -19,6 +19,7 @@ type policyMetrics struct {
 	published, duplicates, refused, failed prometheus.Counter
 	holes, repaired, announced             prometheus.Counter
 	unrelayed, renewals                    prometheus.Counter
+	replayed, truncated                    prometheus.Counter
 	batchSize                              prometheus.Observer
 }
 
@@ -34,6 +35,8 @@ func newMetrics(reg prometheus.Registerer, policies Policies) *metrics {
 	holes := counter("holes_total", "Times that an event arrived before its predecessor.")
 	repaired := counter("repaired_total", "Events that the log brought to live receivers because no frame had.")
 	renewals := counter("renewals_total", "Times that the log had gone back and was given a new epoch.")
+	replayed := counter("replayed_total", "Events of the past given to those who asked for them.")
+	truncated := counter("truncations_total", "Questions about the past of which some was gone.")
 	announced := counter("losses_announced_total", "Announcements to live receivers that events were missed.")
 	unrelayed := counter("unrelayed_total", "Events that the relay did not take.")
 	batch := f.NewHistogramVec(prometheus.HistogramOpts{
@@ -52,7 +55,8 @@ func newMetrics(reg prometheus.Registerer, policies Policies) *metrics {
 			refused: refused.WithLabelValues(policy), failed: failed.WithLabelValues(policy),
 			holes: holes.WithLabelValues(policy), repaired: repaired.WithLabelValues(policy),
 			announced: announced.WithLabelValues(policy), unrelayed: unrelayed.WithLabelValues(policy),
-			renewals: renewals.WithLabelValues(policy), batchSize: batch.WithLabelValues(policy),
+			renewals: renewals.WithLabelValues(policy), replayed: replayed.WithLabelValues(policy),
+			truncated: truncated.WithLabelValues(policy), batchSize: batch.WithLabelValues(policy),
 		}
 	}
 	for _, p := range policies {
@@ -62,6 +66,14 @@ func newMetrics(reg prometheus.Registerer, policies Policies) *metrics {
 		m.other = of("*")
 	}
 	return m
+}
+
+// past counts what somebody was told about the past.
+func (p *policyMetrics) past(events int, truncated bool) {
+	p.replayed.Add(float64(events))
+	if truncated {
+		p.truncated.Inc()
+	}
 }
 
 // of returns the counters of a policy by its pattern.

@@ -275,6 +275,7 @@ func (t *Topics) History(ctx context.Context, name string, since Position, limit
 	for _, r := range page.Records {
 		h.Events = append(h.Events, fromRecord(name, page.Head.Epoch, r))
 	}
+	t.metrics.of(policy.Match).past(len(h.Events), h.Truncated)
 	return h, nil
 }
 
