@@ -139,11 +139,10 @@ func (c Config) validate() error {
 }
 
 func (c Config) checkRedis(add func(field, format string, args ...any)) {
-	if err := redisconn.CheckURL(c.Redis); err != nil {
-		add("redis", "%s", strings.TrimPrefix(err.Error(), "redis: "))
-	}
-	if err := redisconn.CheckPrefix(c.Prefix); err != nil {
-		add("prefix", "%s", strings.TrimPrefix(err.Error(), "prefix: "))
+	for _, err := range []error{redisconn.CheckURL(c.Redis), redisconn.CheckPrefix(c.Prefix)} {
+		if fault, ok := errors.AsType[*redisconn.ConfigError](err); ok {
+			add(fault.Field, "%s", fault.Rule)
+		}
 	}
 	if c.Replicas < 0 {
 		add("replicas", "%d is negative", c.Replicas)
