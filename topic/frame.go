@@ -3,7 +3,6 @@ package topic
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"math"
 	"strconv"
@@ -166,7 +165,7 @@ func (f *frame) takeRun(r *reader, first bool) bool {
 		if epoch != "" {
 			rec.Seq = seq + uint64(i)
 		}
-		if CheckEvent(rec.Name) != nil || !json.Valid(rec.Data) {
+		if CheckEvent(rec.Name) != nil || !validJSON(rec.Data) {
 			return false
 		}
 	}

@@ -56,6 +56,7 @@ func TestFrameRefused(t *testing.T) {
 		"no node":             change(func(f *frame) { f.node = "" }),
 		"no number at all":    change(func(f *frame) { f.number, f.epoch = 0, ""; f.events = nil }),
 		"data is not JSON":    change(func(f *frame) { f.events[0].Data = []byte("{") }),
+		"data is not UTF-8":   change(func(f *frame) { f.events[0].Data = []byte("\"\xff\"") }),
 		"event with a quote":  change(func(f *frame) { f.events[0].Name = `a"b` }),
 		"seq without epoch":   change(func(f *frame) { f.epoch = "" }),
 		"epoch without seq":   change(func(f *frame) { f.events[0].Seq = 0 }),
