@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"errors"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
@@ -76,4 +78,23 @@ func (m *kindMetrics) dead(reason error) prometheus.Counter {
 	default:
 		return m.deadClosed
 	}
+}
+
+// SharedMetric registers c, or returns what was registered before it under the same
+// name: metrics with a label for the backend belong to several breakers and stores
+// of a node. It panics if that is another metric. A nil reg registers nothing.
+func SharedMetric[C prometheus.Collector](reg prometheus.Registerer, c C) C {
+	if reg == nil {
+		return c
+	}
+	err := reg.Register(c)
+	if before, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+		if have, ok := before.ExistingCollector.(C); ok {
+			return have
+		}
+	}
+	if err != nil {
+		panic(err) // two different metrics of one name
+	}
+	return c
 }

@@ -1,9 +1,9 @@
 package breaker
 
 import (
-	"errors"
-
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/troupe-rt/troupe/actors"
 )
 
 // metrics are one backend's.
@@ -14,32 +14,15 @@ type metrics struct {
 }
 
 func newMetrics(reg prometheus.Registerer, backend string) *metrics {
-	state := shared(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	state := actors.SharedMetric(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "troupe_breaker_state", Help: "State of a backend's breaker: 0 healthy, 1 probing, 2 broken."}, []string{"backend"}))
-	transitions := shared(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+	transitions := actors.SharedMetric(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "troupe_breaker_transitions_total", Help: "Transitions of a backend's breaker, by the state moved to."}, []string{"backend", "to"}))
-	rejected := shared(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+	rejected := actors.SharedMetric(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "troupe_breaker_rejected_total", Help: "Calls refused because the backend is broken or being probed."}, []string{"backend"}))
 	m := &metrics{state: state.WithLabelValues(backend), rejected: rejected.WithLabelValues(backend)}
 	for s := range m.transitions {
 		m.transitions[s] = transitions.WithLabelValues(backend, State(s).String())
 	}
 	return m
-}
-
-// shared registers c, or returns what another breaker has registered.
-func shared[C prometheus.Collector](reg prometheus.Registerer, c C) C {
-	if reg == nil {
-		return c
-	}
-	err := reg.Register(c)
-	if before, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
-		if have, ok := before.ExistingCollector.(C); ok {
-			return have
-		}
-	}
-	if err != nil {
-		panic(err) // two different metrics of one name
-	}
-	return c
 }

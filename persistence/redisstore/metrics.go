@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/troupe-rt/troupe/actors"
 	"github.com/troupe-rt/troupe/actors/breaker"
 )
 
@@ -46,21 +47,21 @@ type metrics struct {
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
-	calls := shared(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+	calls := actors.SharedMetric(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "troupe_store_calls_total",
 		Help: "Calls of a store, by outcome.",
 	}, []string{"backend", "call", "outcome"}))
-	seconds := shared(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	seconds := actors.SharedMetric(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "troupe_store_call_seconds",
 		Help:    "How long calls of a store took, refused ones left out.",
 		Buckets: prometheus.ExponentialBuckets(50e-6, 2.5, 13), // to 3 s
 	}, []string{"backend", "call"}))
-	batch := shared(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	batch := actors.SharedMetric(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "troupe_store_batch_size",
 		Help:    "Events per append.",
 		Buckets: prometheus.ExponentialBuckets(1, 2, 11),
 	}, []string{"backend"}))
-	corrupt := shared(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+	corrupt := actors.SharedMetric(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "troupe_store_corrupt_total",
 		Help: "Stored chunks of events that a read could not understand and skipped.",
 	}, []string{"backend"}))
@@ -94,21 +95,4 @@ func outcomeOf(err error) outcome {
 		return outcomeCanceled
 	}
 	return outcomeError
-}
-
-// shared registers c, or returns what another store has registered.
-func shared[C prometheus.Collector](reg prometheus.Registerer, c C) C {
-	if reg == nil {
-		return c
-	}
-	err := reg.Register(c)
-	if before, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
-		if have, ok := before.ExistingCollector.(C); ok {
-			return have
-		}
-	}
-	if err != nil {
-		panic(err) // two different metrics of one name
-	}
-	return c
 }
