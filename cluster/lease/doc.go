@@ -31,7 +31,8 @@
 //     also if the backend goes back to before it was claimed (TestRisen).
 //   - An emptied backend is noticed within 2 s of its return. Members keep their
 //     incarnations, and nodes that died meanwhile are still cleaned up after
-//     (TestEmptied).
+//     (TestEmptied). One whose lease has run out by then takes another incarnation: it
+//     can not know whether it was claimed before.
 //   - A listener or hook that panics, fails or hangs costs no lease (TestListenersAreIsolated).
 //
 // # One ID, two processes
