@@ -38,7 +38,9 @@ type Config struct {
 
 	// Redis is the URL of the Redis that the nodes of a cluster share: redis://
 	// or rediss://, with addr= for the further nodes of a Redis Cluster or
-	// master_name= for Sentinel. Start fails when it does not answer.
+	// master_name= for Sentinel. Start fails when it does not answer. The client,
+	// go-redis, writes lines of its own to standard error during an outage;
+	// redisconn.LogTo sends them to a logger, for the whole process.
 	//
 	// Defaults to none: the node is alone and keeps all in memory.
 	Redis string
