@@ -91,7 +91,8 @@ func (ps *publishers) outstanding() int {
 // settled reports whether everything was delivered and acknowledged. More
 // deliveries than publishes is for the Order to tell.
 func (ps *publishers) settled() bool {
-	return ps.field.delivered >= ps.published*ps.receives && ps.unacknowledged() == 0
+	first := ps.field.delivered - ps.field.order.Faults().Duplicated // what came again makes up for nothing
+	return first >= ps.published*ps.receives && ps.unacknowledged() == 0
 }
 
 // unacknowledged is how many publishes the server has not answered.
