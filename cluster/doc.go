@@ -9,13 +9,15 @@
 //     rule (TestAllFaultsAtOnce). No error shows a password (TestStartWithoutRedis).
 //   - Nodes that are given the same Redis and prefix are one system: what is
 //     published on one is delivered on all, once and in one order
-//     (TestBUS01DeliveredOnAll, TestREP25OneOrder), also while every connection to
+//     (TestBUS01DeliveredOnAll, TestREP25OneOrder, TestBUS25ShardsAndNodes), also while every connection to
 //     Redis is killed again and again (TestBUS18ConnectionsKilled). Nodes with
 //     another prefix hear nothing of it (TestPrefixesAreApart).
 //   - While Redis is down, publishes with history fail within the deadline of one
 //     call, and at once when the breaker is open (TestREP15Outage,
 //     TestErrOpenReachesPublisher); live ones go on among a node's own
 //     receivers. An outage begins and ends once for every listener of OnHealth.
+//   - A node that alone can not reach Redis goes on serving its own, and is filled in
+//     or told when the way is back (TestSYS03Partition).
 //   - A Redis that lost everything is noticed by every node within seconds
 //     (TestREP11Emptied), one that restarted from an old snapshot as soon as it is
 //     back (TestREP11OldSnapshot): receivers are told by `truncated`.

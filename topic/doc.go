@@ -75,6 +75,6 @@
 // While the Log fails, publishes and subscriptions of topics with history fail
 // with an error that wraps [ErrUnavailable]; receivers stay, and are brought up
 // to date from the Log when it answers again. Topics without history go on among
-// the receivers of a node while the Relay fails; they are told `stale` afterwards. A publish that timed out may have
-// been kept: publish it again with the same ID.
+// the receivers of a node while the Relay fails; they are told `stale` afterwards.
+// A publish that timed out may have been kept: publish it again with the same ID.
 package topic

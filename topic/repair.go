@@ -36,11 +36,11 @@ func (a *actor) fetch(c *actors.Context[message], after uint64, done func()) {
 	}, func(err error) message { return &fetched{err: err} })
 }
 
-// repair fetches what the receivers lack.
-func (a *actor) repair(c *actors.Context[message]) { a.fetch(c, a.state.head, nil) }
+// repair fetches what the receivers lack, from the newest event that they have on,
+// which also shows whether it is still the same in the Log.
+func (a *actor) repair(c *actors.Context[message]) { a.fetch(c, max(a.state.head, 1)-1, nil) }
 
-// check reads the Log from the newest event that the receivers have, which also
-// shows whether it is still the same there.
+// check is repair for someone who knows that the Log may have changed.
 func (a *actor) check(c *actors.Context[message], done func()) {
 	if !a.state.known {
 		done()
