@@ -28,7 +28,8 @@
 //     (TestCleanerDies, TestHookFails); one that leaves, at once (TestCleanerLeaves).
 //   - A node that was taken for dead finds out with its next renewal, and goes on under
 //     another incarnation; the old one never comes back (TestPausedNodeIsReborn),
-//     also if the backend goes back to before it was claimed (TestRisen).
+//     also if the backend goes back to before it was claimed (TestRisen). Not so,
+//     rarely, when the backend is emptied and the claimant dies before anyone saw the claim.
 //   - An emptied backend is noticed within 2 s of its return. Members keep their
 //     incarnations, and nodes that died meanwhile are still cleaned up after
 //     (TestEmptied). One whose lease has run out by then takes another incarnation: it
