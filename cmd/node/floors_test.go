@@ -22,6 +22,8 @@ var house = []storey{
 	{"actors/breaker", 0, "a breaker watches any backend, whatever stands on it"},
 	{"actors/ratelimit", 2, "a limit is of the domain, though it lies in actors"},
 	{"topic", 1, "topics define their ports and know neither storage nor clients"},
+	{"topic/roster", 1, "what presence and groups are made of reaches receivers as a topic does"},
+	{"topic/public", 1, "what of a user may be shown is decided once, for presence, cursors and groups"},
 	{"presence", 2, "presence reaches receivers through a topic"},
 	{"cursor", 2, "cursors reach receivers through a topic"},
 	{"group", 2, "groups reach receivers through a topic"},
