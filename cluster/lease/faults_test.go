@@ -106,6 +106,42 @@ func TestEmptiedWhileCleaning(t *testing.T) {
 	})
 }
 
+// TestEmptiedWhileClaimed empties the backend, and kills the claimant, before anyone else saw the
+// claim on a paused node. Whoever hooks cleaned up after must not go on as if they had not.
+func TestEmptiedWhileClaimed(t *testing.T) {
+	for name, wait := range map[string]time.Duration{"resumed before it was written back": 0, "resumed after": 3 * time.Second,
+		"resumed after its lease ran out again": 8 * time.Second, "resumed after another claim": 20 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, c *cluster) {
+				for _, id := range []string{"a", "b", "c", "x"} {
+					c.start(id)
+				}
+				time.Sleep(10 * time.Second)
+				x := c.nodes["x"]
+				old := x.agent.Self()
+				x.port.pause(true)
+				for len(c.cleanups()) == 0 {
+					time.Sleep(time.Millisecond)
+				}
+				c.registry.Empty()
+				c.nodes[c.cleanups()[0].by].kill()
+				time.Sleep(wait)
+				x.port.pause(false)
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if x.agent.Self() == old || x.count("lost "+old.Incarnation+" "+x.agent.Self().Incarnation) != 1 {
+					t.Errorf("%v was cleaned up after and lives on, told %q", old, x.told)
+				}
+				for _, l := range x.agent.Members() {
+					if l.State != lease.Alive || l.Member == old {
+						t.Errorf("x sees %v", l)
+					}
+				}
+			})
+		})
+	}
+}
+
 // TestEmptiedTogetherWithOutage restarts the backend without data after longer than a lease. Nobody can
 // have been declared dead, but nobody can know that.
 func TestEmptiedTogetherWithOutage(t *testing.T) {

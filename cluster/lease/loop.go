@@ -53,7 +53,7 @@ func (a *Agent) renew(ctx context.Context) (time.Duration, error) {
 	a.failures = 0
 	e := a.state.observe(start, now, v)
 	a.metrics.observe(v, a.state.view)
-	if v.Standing != Held {
+	if !e.held {
 		a.endLife() // what we claimed in that life is no longer ours to do
 		a.life, a.endLife = context.WithCancel(a.ctx)
 	}

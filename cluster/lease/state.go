@@ -16,7 +16,7 @@ type state struct {
 	// Our lease.
 	self   Member
 	joined bool      // we have one, as far as we know; else the next renewal takes one out
-	ends   time.Time // when it runs out if nothing is renewed
+	ends   time.Time // until then nobody can have claimed our life
 	former []key     // our lives before, the newest last
 	lost   *Member   // the life that was lost, until the next has its lease
 
@@ -45,6 +45,7 @@ const maxBuried = 1024
 type effects struct {
 	notices []notice
 	claims  []Member
+	held    bool          // our lease stands
 	again   bool          // renew soon, for what was found
 	wait    time.Duration // else in this time
 }
@@ -79,14 +80,14 @@ func (s *state) failed() { s.since = time.Time{} }
 // observe takes the answer to the request, from a renewal that ran from start to now.
 func (s *state) observe(start, now time.Time, v View) effects {
 	var e effects
-	s.measure(now, v)
 	emptied, leases := s.compareLife(v.Life)
 	if emptied {
 		e.notices = append(e.notices, notice{emptied: true})
 	}
 	s.restore = leases // what was lost before is written back by now
-	s.stand(start, v, &e)
-	if s.restore || v.Standing != Held {
+	s.stand(start, now, v, &e)
+	s.measure(now, v, e.held)
+	if s.restore || !e.held {
 		// The view is of those who were quick to come back. It will be whole after
 		// the next renewal.
 		e.again = true
@@ -104,11 +105,11 @@ func (s *state) observe(start, now time.Time, v View) effects {
 // measure finds out whether time went on here and there as it should. After an
 // outage, a pause, or a jump of the backend's clock all nodes get a TTL to renew before
 // anyone is declared dead.
-func (s *state) measure(now time.Time, v View) {
+func (s *state) measure(now time.Time, v View, held bool) {
 	gap := now.Sub(s.seen)
 	drift := (v.Now.Sub(s.clock) - gap).Abs()
 	switch {
-	case v.Standing != Held:
+	case !held:
 		s.since = time.Time{}
 	case s.since.IsZero() || gap > s.every+s.slack() || drift > s.slack():
 		s.since = now
@@ -136,25 +137,27 @@ func (s *state) compareLife(life []string) (emptied, leases bool) {
 	return emptied, leases
 }
 
-// stand draws the conclusion for our own lease.
-func (s *state) stand(start time.Time, v View, e *effects) {
+// stand draws the conclusion for our own lease. Until ends nobody can have claimed it. A claim
+// after that is in the backend, unless that was emptied since, or had lost the lease: then
+// nobody may know of it, not even one who wrote our lease back, and we take another life.
+func (s *state) stand(start, now time.Time, v View, e *effects) {
+	late := !now.Before(s.ends)
 	switch {
-	case v.Standing == Held:
-		s.joined, s.ends = true, start.Add(s.ttl)
+	case v.Standing == Claimed, v.Standing == Absent && late, s.restore && late:
+		s.die(now)
+	case v.Standing == Absent:
+		s.joined = false // the backend lost it; we take it out again
+	default:
+		s.joined, s.ends, e.held = true, start.Add(s.ttl), true
 		if s.lost != nil {
 			e.notices = append(e.notices, notice{lost: &[2]Member{*s.lost, s.self}})
 			s.lost = nil
 		}
-	case v.Standing == Absent && start.Before(s.ends):
-		// Nobody can have claimed it: the backend lost it. We take it out again.
-		s.joined = false
-	default:
-		s.die()
 	}
 }
 
-// die ends our life and prepares the next.
-func (s *state) die() {
+// die ends our life and prepares the next, which has no lease before now.
+func (s *state) die(now time.Time) {
 	if s.lost == nil {
 		lost := s.self
 		s.lost = &lost
@@ -164,7 +167,7 @@ func (s *state) die() {
 		s.former = s.former[1:]
 	}
 	s.self.Incarnation = s.mint()
-	s.joined = false
+	s.joined, s.ends = false, now.Add(s.ttl)
 }
 
 // claimable are those that a survivor may clean up after now.
