@@ -48,7 +48,7 @@ func (s *shard) audience(name string) *audience {
 }
 
 func (s *shard) queue(a *audience, i item) {
-	if b, ok := i.ptr.(*topic.Batch); ok {
+	if b := batchOf(&i); b != nil {
 		if a.waiting > maxWaiting || a.waiting > 0 && s.waiting > maxShard {
 			i = a.overflow(b, s.now)
 			s.g.m.dropped.WithLabelValues("overload").Add(float64(len(b.Events)))
@@ -157,6 +157,8 @@ func (s *shard) advance(a *audience) bool {
 	a.queue[a.taken] = item{}
 	a.taken++
 	switch i.kind {
+	case itemDeliverTo:
+		s.alone(a, i.ptr.(*addressed))
 	case itemJoined:
 		j := i.ptr.(*joining)
 		s.joined(a, j.r, &j.j)
@@ -193,6 +195,11 @@ func (s *shard) cut(a *audience) {
 	}
 	clear(queue[:n])
 	a.taken += n
+	s.relieve(a, size)
+}
+
+// relieve takes bytes out of account that wait no longer.
+func (s *shard) relieve(a *audience, size int) {
 	a.waiting -= size
 	s.waiting -= size
 	s.g.pressure.add(-size)

@@ -39,6 +39,7 @@ type itemKind uint8
 
 const (
 	itemDeliver itemKind = iota
+	itemDeliverTo // to one receiver alone
 	itemJoined
 	itemLeft
 	itemClosed
@@ -59,7 +60,7 @@ type item struct {
 	kind    itemKind
 	topic   string
 	session *session
-	ptr     any // *topic.Batch, *joining, *receiver, error, []byte, *publication, *shutting, *health, *lost, func()
+	ptr     any // *topic.Batch, *addressed, *joining, *receiver, error, []byte, *publication, *shutting, *health, *lost, func()
 }
 
 type joining struct {
@@ -208,7 +209,7 @@ func (s *shard) rouse() {
 // route files one item.
 func (s *shard) route(i *item) {
 	switch i.kind {
-	case itemDeliver, itemLeft, itemClosed:
+	case itemDeliver, itemDeliverTo, itemLeft, itemClosed:
 		if a := s.topics[i.topic]; a != nil {
 			s.queue(a, *i)
 		}

@@ -33,22 +33,30 @@ func inside(t *testing.T, policy topic.Policy, o Options) (*Gateway, *websocket.
 	}
 	o.Shards = 1
 	g := Handler(testNode{topics}, o)
-	server := httptest.NewServer(g)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	ws, _, err := websocket.Dial(ctx, "ws"+server.URL[4:], nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ws.SetReadLimit(-1)
 	t.Cleanup(func() {
-		_ = ws.CloseNow()
 		g.Close()
-		server.Close()
 		if topics.Close(ctx) != nil || system.Close(ctx) != nil {
 			t.Error("topics do not close")
 		}
 		cancel()
 	})
+	return g, another(t, g)
+}
+
+// another connects to a gateway and subscribes to chat.
+func another(t *testing.T, g *Gateway) *websocket.Conn {
+	t.Helper()
+	server := httptest.NewServer(g)
+	t.Cleanup(server.Close)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	ws, _, err := websocket.Dial(ctx, "ws"+server.URL[4:], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ws.SetReadLimit(-1)
+	t.Cleanup(func() { _ = ws.CloseNow() })
 	readFrame(t, ws) // welcome
 	if err := ws.Write(ctx, websocket.MessageText, []byte(`{"type":"subscribe","topic":"chat","ref":1}`)); err != nil {
 		t.Fatal(err)
@@ -56,7 +64,7 @@ func inside(t *testing.T, policy topic.Policy, o Options) (*Gateway, *websocket.
 	if f := readFrame(t, ws); f["type"] != "subscribed" {
 		t.Fatalf("got %v", f)
 	}
-	return g, ws
+	return ws
 }
 
 func readFrame(t *testing.T, ws *websocket.Conn) map[string]any {
