@@ -1,8 +1,6 @@
 package topic
 
-import (
-	"time"
-)
+import "time"
 
 // NewEvent encodes an event that a part of the system sends beside the topics:
 // presence, cursors, groups. The topic and the name must pass CheckName and
@@ -92,6 +90,17 @@ func (f *Fanout) SendTo(o Outlet, receiver any, b *Batch) bool {
 	}
 	direct.DeliverTo(f.name, receiver, b)
 	return true
+}
+
+// Empty takes all receivers out and tells their outlets so.
+func (f *Fanout) Empty() {
+	members := f.members
+	f.members, f.count = nil, 0
+	for o, receivers := range members {
+		for r := range receivers {
+			o.Left(f.name, r)
+		}
+	}
 }
 
 // Close ends all receivers with an error. The Fanout is empty afterwards.

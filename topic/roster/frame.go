@@ -11,7 +11,7 @@ import (
 const (
 	frameChange = 'R' // R <epoch> <version> <count>\n then for each change +<key bytes> <value bytes>\n<key><value> or -<key bytes>\n<key>
 	frameClosed = 'C' // C <epoch>\n
-	frameWord   = 'W' // W <node> <tag bytes> <key bytes> <event bytes> <data bytes>\n then the four
+	frameWord   = 'W' // W <sender> <number> <tag bytes> <key bytes> <event bytes> <data bytes>\n then the four
 )
 
 // AppendChange writes the frame by which a Store relays the changes of one version.
@@ -33,8 +33,8 @@ func AppendClosed(b []byte, epoch string) []byte {
 	return fmt.Appendf(b, "%c %s\n", frameClosed, epoch)
 }
 
-func appendWord(b []byte, node string, w Word) []byte {
-	b = fmt.Appendf(b, "%c %s %d %d %d %d\n", frameWord, node, len(w.Tag), len(w.Key), len(w.Event), len(w.Data))
+func appendWord(b []byte, sender string, number uint64, w Word) []byte {
+	b = fmt.Appendf(b, "%c %s %d %d %d %d %d\n", frameWord, sender, number, len(w.Tag), len(w.Key), len(w.Event), len(w.Data))
 	b = append(append(append(b, w.Tag...), w.Key...), w.Event...)
 	return append(b, w.Data...)
 }
@@ -45,7 +45,8 @@ type frame struct {
 	epoch   string
 	version uint64
 	changes []Change
-	node    string
+	node    string // and actor, that said the word
+	number  uint64
 	word    Word
 }
 
@@ -66,7 +67,7 @@ func parseFrame(b []byte) (frame, error) {
 	case f.kind == frameClosed && len(fields) == 2 && len(rest) == 0:
 		f.epoch = string(fields[1])
 		return f, nil
-	case f.kind == frameWord && len(fields) == 6:
+	case f.kind == frameWord && len(fields) == 7:
 		err := f.parseWord(fields[1:], rest)
 		return f, err
 	}
@@ -117,9 +118,12 @@ func parseOne(line, rest []byte) (Change, []byte, error) {
 func (f *frame) parseWord(fields [][]byte, rest []byte) error {
 	f.node = string(fields[0])
 	var parts [4][]byte
+	var err error
+	if f.number, err = strconv.ParseUint(string(fields[1]), 10, 64); err != nil {
+		return errFrame
+	}
 	for i := range parts {
-		var err error
-		if parts[i], rest, err = take(rest, fields[i+1]); err != nil {
+		if parts[i], rest, err = take(rest, fields[i+2]); err != nil {
 			return err
 		}
 	}

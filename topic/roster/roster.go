@@ -76,6 +76,7 @@ type Rules struct {
 	Max   int           // members, 0 for no bound
 	Grace time.Duration // how long a member without sessions stays, for it to come back
 	Idle  time.Duration // how long the actor stays without use, 0 for 30 s
+	Words bool          // something may be said (see Say), so that a loss has to be announced as `stale`
 	Slow  topic.Slow    // what becomes of a receiver that is too slow
 
 	// Beat is how often Face.Beat is asked for something to send, 0 for never.
@@ -117,6 +118,7 @@ type View struct {
 	Name    string // prefixed
 	Version uint64
 	Members map[string][]byte
+	Rev     uint64 // another one whenever Members changed
 }
 
 // A Moved is a Change that knows what was before.
@@ -213,7 +215,7 @@ func Start(cfg Config) (*Rosters, error) {
 // error of Post itself, after which done is not called, is actors.ErrFull or
 // actors.ErrClosed.
 func (r *Rosters) Post(name string, s Session, done func(error)) error {
-	return r.keeper.Tell(name, &join{session: s, done: done})
+	return r.keeper.Tell(name, &join{name: r.cfg.Prefix + name, session: s, done: done})
 }
 
 // Join is Post for a caller that can wait: it returns when the member is on the
@@ -221,7 +223,7 @@ func (r *Rosters) Post(name string, s Session, done func(error)) error {
 // ErrUnavailable; the session is then not there, unless it is Lasting.
 func (r *Rosters) Join(ctx context.Context, name string, s Session) error {
 	_, err := actors.Ask(ctx, r.keeper, name, func(reply actors.Reply[struct{}]) message {
-		return &join{session: s, done: answer(reply)}
+		return &join{name: r.cfg.Prefix + name, session: s, done: answer(reply)}
 	})
 	if err != nil && ctx.Err() != nil && !s.Lasting {
 		_ = r.keeper.Tell(name, &leave{outlet: s.Outlet, receiver: s.Receiver}) // a closed keeper has nobody to take out
@@ -239,7 +241,7 @@ func (r *Rosters) Leave(name string, o topic.Outlet, receiver any, now bool) err
 // Watch gives a receiver the roster, and from then on what changes, without joining.
 // It ends with Leave.
 func (r *Rosters) Watch(name string, o topic.Outlet, receiver any) error {
-	return r.keeper.Tell(name, &watch{outlet: o, receiver: receiver})
+	return r.keeper.Tell(name, &watch{name: r.cfg.Prefix + name, outlet: o, receiver: receiver})
 }
 
 // Read returns the roster of the whole cluster. It is the caller's to keep but not to change.
@@ -286,7 +288,13 @@ func (r *Rosters) Bury(ctx context.Context, life string) error {
 func (r *Rosters) Reborn() { r.keeper.Broadcast(reborn{}) }
 
 // Recheck has every roster compare itself with the Store, as after an outage.
-func (r *Rosters) Recheck() { r.keeper.Broadcast(check{}) }
+func (r *Rosters) Recheck() { r.keeper.Broadcast(check{r.spread()}) }
+
+// spread is the time over which all rosters do something, so that the Store gets
+// no more than about 50,000 calls a second of it.
+func (r *Rosters) spread() time.Duration {
+	return time.Duration(r.keeper.Len()) * 20 * time.Microsecond
+}
 
 // Len is how many rosters have an actor right now.
 func (r *Rosters) Len() int { return r.keeper.Len() }
