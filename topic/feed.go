@@ -9,9 +9,9 @@ import (
 // it is ended with ErrLagged.
 const DefaultBuffer = 1024
 
-// A feed is the Outlet behind an Events loop: a bounded queue between the
-// topic's goroutine and the one that ranges.
-type feed struct {
+// A Feed is the Outlet behind an Events loop: a bounded queue between the
+// topic's goroutine and the one that ranges. It is for one receiver, any.
+type Feed struct {
 	limit int
 	wake  chan struct{} // holds one token when there is something to look at
 
@@ -20,13 +20,20 @@ type feed struct {
 	end   error // final; the queue is given out before it
 }
 
-func newFeed(limit int) *feed {
-	return &feed{limit: limit, wake: make(chan struct{}, 1)}
+// NewFeed returns a Feed that holds at most limit live events, beside what its
+// receiver asked for.
+func NewFeed(limit int) *Feed {
+	return &Feed{limit: limit, wake: make(chan struct{}, 1)}
 }
 
-func (f *feed) Deliver(_ string, b *Batch) { f.put(b.Events, nil) }
+// Deliver implements Outlet.
+func (f *Feed) Deliver(_ string, b *Batch) { f.put(b.Events, nil) }
 
-func (f *feed) Joined(_ string, _ any, j Joined) {
+// DeliverTo implements DirectOutlet.
+func (f *Feed) DeliverTo(_ string, _ any, b *Batch) { f.put(b.Events, nil) }
+
+// Joined implements Outlet.
+func (f *Feed) Joined(_ string, _ any, j Joined) {
 	switch {
 	case j.Err != nil:
 		f.put(nil, j.Err)
@@ -38,11 +45,14 @@ func (f *feed) Joined(_ string, _ any, j Joined) {
 	}
 }
 
-func (f *feed) Left(string, any) {}
+// Left implements Outlet. It does not end the Feed: whoever has his receiver leave
+// knows.
+func (f *Feed) Left(string, any) {}
 
-func (f *feed) Closed(_ string, err error) { f.put(nil, err) }
+// Closed implements Outlet.
+func (f *Feed) Closed(_ string, err error) { f.put(nil, err) }
 
-func (f *feed) put(evs []*Event, end error) {
+func (f *Feed) put(evs []*Event, end error) {
 	f.mu.Lock()
 	switch {
 	case f.end != nil:
@@ -60,8 +70,9 @@ func (f *feed) put(evs []*Event, end error) {
 	}
 }
 
-// next returns what waits, or the end, or waits for either.
-func (f *feed) next(ctx context.Context) ([]*Event, error) {
+// Next returns what waits, or the end, or waits for either. The end is the error of
+// Joined or Closed, ErrLagged, or that of ctx.
+func (f *Feed) Next(ctx context.Context) ([]*Event, error) {
 	for {
 		f.mu.Lock()
 		evs, end := f.queue, f.end

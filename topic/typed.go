@@ -104,14 +104,14 @@ func (r Room[T]) Events(ctx context.Context, opts ...EventsOption) iter.Seq2[Val
 		opt(&o)
 	}
 	return func(yield func(Value[T], error) bool) {
-		f := newFeed(o.buffer)
+		f := NewFeed(o.buffer)
 		if err := r.topics.Subscribe(r.name, Subscription{Outlet: f, Receiver: f, Since: o.since}); err != nil {
 			yield(Value[T]{}, err)
 			return
 		}
 		defer func() { _ = r.topics.Unsubscribe(r.name, f, f) }() // fails only when all is closed
 		for {
-			evs, err := f.next(ctx)
+			evs, err := f.Next(ctx)
 			if err != nil {
 				yield(Value[T]{}, err)
 				return

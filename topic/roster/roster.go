@@ -278,6 +278,15 @@ func (r *Rosters) Shut(ctx context.Context, name string, keep time.Duration) err
 	return closer.Close(ctx, r.cfg.Prefix+name, keep)
 }
 
+// Reopen lets a closed roster be used again; see Closer.
+func (r *Rosters) Reopen(ctx context.Context, name string) error {
+	closer, ok := r.cfg.Store.(Closer)
+	if !ok {
+		return fmt.Errorf("roster: reopen %q: the store can not: %w", name, errors.ErrUnsupported)
+	}
+	return closer.Reopen(ctx, r.cfg.Prefix+name)
+}
+
 // Bury drops what a dead node showed. It is idempotent.
 func (r *Rosters) Bury(ctx context.Context, life string) error {
 	r.m.buried.Inc()

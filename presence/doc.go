@@ -1,0 +1,2 @@
+// Package presence is who is on a topic.
+package presence
