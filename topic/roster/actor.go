@@ -48,6 +48,7 @@ type actor struct {
 	orphans   map[string]bool // lives that no node had at the last look
 
 	// Waiting until the roster is known.
+	settling []*join
 	watchers []*watch
 	reads    []*read
 	says     []*say
@@ -81,7 +82,7 @@ func (a *actor) Start(c *actors.Context[message]) {
 func (a *actor) Handle(c *actors.Context[message], m message) {
 	switch m := m.(type) {
 	case *join:
-		a.join(m)
+		a.settle(m)
 	case *leave:
 		a.leave(c, m)
 	case *watch:
@@ -166,6 +167,9 @@ func (a *actor) Stop(_ *actors.Context[message], reason error) {
 	if a.following && a.r.cfg.Relay != nil {
 		a.r.cfg.Relay.Unfollow(a.name)
 	}
+	for _, j := range a.settling {
+		j.Refuse(reason)
+	}
 	for _, w := range a.watchers {
 		w.Refuse(reason)
 	}
@@ -191,7 +195,7 @@ func (a *actor) inUse() bool {
 
 // needed reports whether the roster has to be known.
 func (a *actor) needed() bool {
-	return len(a.local.keys)+len(a.watchers)+len(a.reads)+len(a.says)+a.out.Len() > 0
+	return len(a.local.keys)+len(a.settling)+len(a.watchers)+len(a.reads)+len(a.says)+a.out.Len() > 0
 }
 
 // beat sends what the Face has to say from time to time.

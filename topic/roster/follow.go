@@ -13,7 +13,7 @@ import (
 // the roster itself, so that no change falls between the two.
 func (a *actor) ensure(c *actors.Context[message]) {
 	switch {
-	case a.resting && !a.eager:
+	case a.resting && !a.eager && len(a.settling) == 0:
 	case a.r.cfg.Relay != nil && !a.follows:
 		a.follow(c)
 	case !a.state.known:
@@ -107,7 +107,10 @@ func (a *actor) giveUp(err error) {
 	for _, s := range a.says {
 		s.done(err)
 	}
-	a.reads, a.says = nil, nil
+	for _, j := range a.settling {
+		j.Refuse(err)
+	}
+	a.reads, a.says, a.settling = nil, nil, nil
 	for _, member := range a.lagging {
 		for _, s := range member.seats {
 			a.promise(s)
@@ -219,6 +222,10 @@ func (a *actor) serve() {
 		a.say(s)
 	}
 	a.says = nil
+	for _, j := range a.settling {
+		a.join(j)
+	}
+	a.settling = nil
 }
 
 // restored looks at the roster after the Relay was interrupted.

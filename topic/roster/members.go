@@ -4,13 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/troupe-rt/troupe/actors"
 	"github.com/troupe-rt/troupe/topic"
 )
 
+// settle has a session join once it is known what it depends on.
+func (a *actor) settle(m *join) {
+	if m.session.Settle == nil || m.session.Lasting || len(a.settling) == 0 && a.state.known {
+		a.join(m)
+		return
+	}
+	a.settling = append(a.settling, m)
+}
+
 // join makes or changes a session. Its member is written with the next batch.
 func (a *actor) join(m *join) {
+	if settle := m.session.Settle; settle != nil {
+		m.session.Value, m.session.Tag = settle(a.valueOf(m.session.Key))
+	}
 	before := len(a.local.seats)
 	s := a.local.put(m.session)
 	a.r.m.members.Add(float64(len(a.local.seats) - before))
@@ -24,6 +37,20 @@ func (a *actor) join(m *join) {
 	member := a.local.keys[s.Key]
 	if !member.marked && !member.busy {
 		a.lagging = append(a.lagging, member)
+	}
+}
+
+// valueOf is what a member's value is, or will be when this node is done writing.
+func (a *actor) valueOf(key string) []byte {
+	switch m := a.local.keys[key]; {
+	case m == nil:
+		return a.state.members[key]
+	case m.wanted() != nil:
+		return m.wanted()
+	case m.shown != nil || m.busy || m.unsure:
+		return nil // it is about to leave
+	default:
+		return a.state.members[key]
 	}
 }
 
@@ -41,6 +68,13 @@ func (a *actor) leave(c *actors.Context[message], m *leave) {
 		}
 		a.local.rest(member)
 	}
+	a.settling = slices.DeleteFunc(a.settling, func(j *join) bool {
+		mine := j.session.Outlet == m.outlet && j.session.Receiver == m.receiver
+		if mine && j.done != nil {
+			j.done(ErrAbsent)
+		}
+		return mine
+	})
 	if m.outlet == nil {
 		return
 	}

@@ -149,6 +149,11 @@ type Session struct {
 	Value []byte // JSON, as the Face reads it. Immutable
 	Tag   string // see Word; a matter of this node alone
 
+	// Settle, if there is one, makes Value and Tag when the roster is known: now is
+	// what the member's value is, nil if it is not on the roster. The join waits for
+	// that, unless it is Lasting. It runs on the actor and must not block.
+	Settle func(now []byte) (value []byte, tag string)
+
 	// Lasting keeps a session whose join failed for want of a backend: its member
 	// appears once there is one again. Otherwise the failed join leaves no trace.
 	Lasting bool
