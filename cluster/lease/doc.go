@@ -28,12 +28,16 @@
 //     (TestCleanerDies, TestHookFails); one that leaves, at once (TestCleanerLeaves).
 //   - A node that was taken for dead finds out with its next renewal, and goes on under
 //     another incarnation; the old one never comes back (TestPausedNodeIsReborn),
-//     also if the backend goes back to before it was claimed (TestRisen). Not so,
-//     rarely, when the backend is emptied and the claimant dies before anyone saw the claim.
+//     also if the backend loses the claim: by going back to before it (TestRisen), or
+//     by being emptied, whoever dies with it (TestEmptiedWhileClaimed). One exception is left: the
+//     backend goes back to before the claim, say by a failover, and the claimant dies before
+//     it renews and before any other survivor has seen the claim.
 //   - An emptied backend is noticed within 2 s of its return. Members keep their
 //     incarnations, and nodes that died meanwhile are still cleaned up after
-//     (TestEmptied). One whose lease has run out by then takes another incarnation: it
-//     can not know whether it was claimed before.
+//     (TestEmptied). One whose lease has run out by the time it finds out takes another
+//     incarnation, since it can not know whether it was claimed before: all that were
+//     kept from renewing for 6 s, as by an outage that ends with an empty backend
+//     (TestEmptiedTogetherWithOutage).
 //   - A listener or hook that panics, fails or hangs costs no lease (TestListenersAreIsolated).
 //
 // # One ID, two processes
