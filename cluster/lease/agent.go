@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -37,6 +38,8 @@ type Agent struct {
 	self   Member
 	view   []Lease
 	others []Member
+	seen   time.Time // when the last renewal succeeded
+	sure   time.Time // from when on the view is believed to be whole; zero: it is not
 }
 
 // Start takes out a lease for the node and keeps it until Close. Ctx bounds the
@@ -127,21 +130,44 @@ func (a *Agent) OnCleanup(f Cleanup) {
 	a.cleaner.hooks = append(a.cleaner.hooks, f)
 }
 
+// Gone reports whether a life is certainly none of the cluster's: this node has itself renewed for
+// Config.TTL without interruption, the last time just now, and saw no such member, and none that
+// is dead and still to be cleaned up after. A life that began a moment ago may be Gone as well;
+// whoever acts upon it asks a second time, Config.TTL later.
+func (a *Agent) Gone(m Member) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := time.Now()
+	if a.sure.IsZero() || now.Before(a.sure) || now.Sub(a.seen) > a.cfg.Every+a.cfg.Every/2 || m.key() == a.self.key() {
+		return false
+	}
+	return !slices.ContainsFunc(a.view, func(l Lease) bool { return l.key() == m.key() })
+}
+
 // Close gives the lease back, so that the others see the node leave. It ends the context of
 // cleanups under way, which are another survivor's from then on, and waits for them and for
 // listeners until ctx ends. Further calls wait too.
 func (a *Agent) Close(ctx context.Context) error {
-	a.stop()
-	if err := wait(ctx, a.looped); err != nil {
-		return fmt.Errorf("lease: close: %w", err)
-	}
-	a.leaving.Do(func() {
+	return a.close(ctx, func() {
 		ctx, cancel := context.WithTimeout(ctx, a.cfg.Every/2)
 		defer cancel()
 		if err := a.cfg.Registry.Leave(ctx, a.Self()); err != nil {
 			a.leftErr = fmt.Errorf("lease: leave: %w", err)
 		}
 	})
+}
+
+// Abandon stops as Close does, but leaves the lease to run out: the others take the node
+// for dead and clean up after it. It is for a node that could not do that itself. After it
+// Close does not give the lease back any more.
+func (a *Agent) Abandon(ctx context.Context) error { return a.close(ctx, func() {}) }
+
+func (a *Agent) close(ctx context.Context, leave func()) error {
+	a.stop()
+	if err := wait(ctx, a.looped); err != nil {
+		return fmt.Errorf("lease: close: %w", err)
+	}
+	a.leaving.Do(leave)
 	if err := wait(ctx, a.done); err != nil {
 		return fmt.Errorf("lease: close: %w", err)
 	}

@@ -39,6 +39,9 @@
 //     kept from renewing for 6 s, as by an outage that ends with an empty backend
 //     (TestEmptiedTogetherWithOutage).
 //   - A listener or hook that panics, fails or hangs costs no lease (TestListenersAreIsolated).
+//   - A node that stops without having cleaned up behind itself can leave that to the others
+//     (TestAbandon). Gone is said only of lives that are certainly over, or have only just begun
+//     (TestGone).
 //
 // # One ID, two processes
 //

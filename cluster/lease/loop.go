@@ -95,7 +95,7 @@ func jitter(d time.Duration) time.Duration { return d - rand.N(d/4+1) }
 func (a *Agent) publish(e effects) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.self, a.view = a.state.self, a.state.view
+	a.self, a.view, a.seen, a.sure = a.state.self, a.state.view, a.state.seen, a.state.entitled()
 	a.others = slices.SortedFunc(maps.Values(a.state.known), compareMembers)
 	for _, n := range e.notices {
 		a.note(n)

@@ -95,11 +95,19 @@ func (s *state) observe(start, now time.Time, v View) effects {
 	}
 	s.compareViews(v, &e)
 	s.show(v)
-	if !s.since.IsZero() && now.Sub(s.since) >= s.ttl {
+	if from := s.entitled(); !from.IsZero() && !now.Before(from) {
 		e.claims = s.claimable(v)
 	}
 	e.wait, e.again = s.untilNext(v), len(s.risen) > 0
 	return e
+}
+
+// entitled is from when on we may judge others, if nothing comes between; zero: we may not.
+func (s *state) entitled() time.Time {
+	if s.since.IsZero() {
+		return time.Time{}
+	}
+	return s.since.Add(s.ttl)
 }
 
 // measure finds out whether time went on here and there as it should. After an
