@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"path"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -72,8 +70,8 @@ func (p Policy) WithDefaults() Policy {
 func (p Policy) Faults() []error {
 	var faults []error
 	add := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if _, err := path.Match(strings.ReplaceAll(p.Match, "/", "\x00"), ""); err != nil {
-		add("match: %q is not a pattern: %w", p.Match, err)
+	if err := topic.CheckPattern(p.Match); err != nil {
+		add("match: %w", err)
 	}
 	if p.Grace < 0 || p.Grace > MaxGrace {
 		add("grace: %s is not within 0 to %s", p.Grace, MaxGrace)

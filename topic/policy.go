@@ -109,8 +109,8 @@ func (p Policy) WithDefaults() Policy {
 func (p Policy) Faults() []error {
 	var faults []error
 	add := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if _, err := path.Match(glob(p.Match), ""); err != nil {
-		add("match: %q is not a pattern: %w", p.Match, err)
+	if err := CheckPattern(p.Match); err != nil {
+		add("match: %w", err)
 	}
 	if p.History < -1 || p.History > 1_000_000 {
 		add("history.size: %d is not within 1 to 1000000 (-1 keeps none)", p.History)
@@ -154,6 +154,14 @@ func (ps Policies) find(name string) *Policy {
 }
 
 var defaultPolicy = Policy{}.WithDefaults()
+
+// CheckPattern tells what is wrong with a pattern.
+func CheckPattern(pattern string) error {
+	if _, err := path.Match(glob(pattern), ""); err != nil {
+		return fmt.Errorf("%q is not a pattern: %w", pattern, err)
+	}
+	return nil
+}
 
 // Match reports whether a pattern of a Policy fits a name.
 func Match(pattern, name string) bool {
