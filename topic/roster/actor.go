@@ -39,6 +39,7 @@ type actor struct {
 	following bool
 	follows   bool // frames arrive
 	loading   bool
+	again     bool // and the answer may be older than what is asked for
 	resting   bool // a backend failed; retry is on its way
 	eager     bool // somebody wants to hear of the failure at once
 	hole      uint64
@@ -70,7 +71,7 @@ func (a *actor) Start(c *actors.Context[message]) {
 	}
 	// What was in hand when it panicked is lost. All is asked for, and written, again.
 	a.writing, a.loading, a.following, a.follows, a.resting = false, false, false, false, false
-	a.checking, a.timed, a.beating, a.hole = false, false, false, 0
+	a.checking, a.timed, a.beating, a.hole, a.again = false, false, false, 0, false
 	a.talk.sending = false
 	a.state.known = false
 	for _, m := range a.local.keys {
@@ -122,6 +123,11 @@ func (a *actor) housekeeping(c *actors.Context[message], m message) {
 		a.resting = false
 	case reborn:
 		a.local.doubtAll(true)
+	case reread:
+		a.again = a.loading
+		if a.state.known {
+			a.load(c)
+		}
 	case check:
 		a.lookWithin(c, m.after)
 	case look:

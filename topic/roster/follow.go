@@ -64,6 +64,11 @@ func (a *actor) load(c *actors.Context[message]) {
 // loaded takes in the roster as the Store has it.
 func (a *actor) loaded(c *actors.Context[message], m *loaded) {
 	a.loading = false
+	if a.again && m.err == nil {
+		a.again = false
+		a.load(c)
+		return
+	}
 	if m.err != nil {
 		a.failed(c, "load", m.err)
 		a.giveUp(m.err)

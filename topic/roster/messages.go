@@ -46,6 +46,7 @@ type (
 	// reborn tells that the node has another life, check that the Store may have
 	// what we do not know: look at it within a time, so that not all do at once.
 	reborn struct{}
+	reread struct{}
 	check  struct{ after time.Duration }
 	look   struct{ timed bool }
 
@@ -128,6 +129,7 @@ func (m *said) Refuse(err error) {
 
 func (*leave) Refuse(error)        {}
 func (reborn) Refuse(error)        {}
+func (reread) Refuse(error)        {}
 func (check) Refuse(error)         {}
 func (look) Refuse(error)          {}
 func (*applied) Refuse(error)      {}

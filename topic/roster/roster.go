@@ -280,7 +280,11 @@ func (r *Rosters) Shut(ctx context.Context, name string, keep time.Duration) err
 	if !ok {
 		return fmt.Errorf("roster: close %q: the store can not: %w", name, errors.ErrUnsupported)
 	}
-	return closer.Close(ctx, r.cfg.Prefix+name, keep)
+	if err := closer.Close(ctx, r.cfg.Prefix+name, keep); err != nil {
+		return err
+	}
+	r.reread(name)
+	return nil
 }
 
 // Reopen lets a closed roster be used again; see Closer.
@@ -289,7 +293,17 @@ func (r *Rosters) Reopen(ctx context.Context, name string) error {
 	if !ok {
 		return fmt.Errorf("roster: reopen %q: the store can not: %w", name, errors.ErrUnsupported)
 	}
-	return closer.Reopen(ctx, r.cfg.Prefix+name)
+	if err := closer.Reopen(ctx, r.cfg.Prefix+name); err != nil {
+		return err
+	}
+	r.reread(name)
+	return nil
+}
+
+// reread has a roster that is in use look at the Store: no frame tells of a Reopen,
+// and without a Relay none of a Close.
+func (r *Rosters) reread(name string) {
+	_, _ = r.keeper.TellExisting(name, reread{}) // a full actor looks once a minute anyway
 }
 
 // Bury drops what a dead node showed. It is idempotent.
