@@ -2,6 +2,7 @@ package group
 
 import (
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/troupe-rt/troupe/topic"
@@ -29,8 +30,13 @@ type stay struct {
 // its role.
 func (s *stay) session(p *Policy) roster.Session {
 	return roster.Session{
-		Outlet: s.place.outlet, Receiver: s.place.receiver,
-		Key: s.member.Key, Value: s.member.value(), Tag: s.member.Role,
+		Outlet: s.place.outlet, Receiver: s.place.receiver, Key: s.member.Key,
+		Settle: func(now []byte) ([]byte, string) {
+			if there, ok := readMember(s.member.Key, now); ok && slices.Contains(p.Roles, there.Role) {
+				s.member.Role = there.Role
+			}
+			return s.member.value(), s.member.Role
+		},
 	}
 }
 

@@ -108,6 +108,9 @@ func (g *Groups) words(ctx context.Context, p *Policy, name string, to []To) ([]
 	}
 	slices.Sort(keys)
 	for _, key := range slices.Compact(keys) {
+		if key == "" {
+			return nil, ErrNotMember // to the rosters it would mean everybody
+		}
 		heard := false
 		if len(roles) > 0 {
 			m, err := g.member(ctx, name, key)
