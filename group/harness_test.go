@@ -27,16 +27,32 @@ var errDown = errors.New("the backend is down")
 // A node is one of a cluster's.
 type node struct {
 	*group.Groups
-	life   string
 	store  *faulty
 	hooks  *hookLog
 	system *actors.System
 	gone   bool // it crashed
+
+	mu   sync.Mutex
+	life string
+}
+
+func (n *node) present() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.life
+}
+
+// revive gives a node another life.
+func (n *node) revive(life string) {
+	n.mu.Lock()
+	n.life = life
+	n.mu.Unlock()
+	n.Reborn()
 }
 
 // A world is a cluster under test.
 type world struct {
-	*testing.T
+	testing.TB
 	nodes []*node
 	empty func() // the backend loses everything
 
@@ -56,6 +72,8 @@ func policies(ps ...group.Policy) setting {
 	return func(_ int, cfg *group.Config) { cfg.Policies = ps }
 }
 
+func newWorld(t testing.TB) *world { return &world{TB: t} }
+
 func (w *world) start(n int, make backend, settings ...setting) {
 	for i := range n {
 		store, relay := make(i)
@@ -63,7 +81,7 @@ func (w *world) start(n int, make backend, settings ...setting) {
 			system: actors.NewSystem(actors.Config{})}
 		cfg := group.Config{
 			System: nd.system, Store: nd.store, Relay: relay, Node: fmt.Sprintf("n%d", i),
-			Life: func() string { return nd.life }, Hooks: nd.hooks.hooks(),
+			Life: nd.present, Hooks: nd.hooks.hooks(),
 		}
 		for _, set := range settings {
 			set(i, &cfg)
@@ -101,7 +119,8 @@ func inMemory(n int) func(t *testing.T, f func(w *world), settings ...setting) {
 		synctest.Test(t, func(t *testing.T) {
 			bus := membus.New()
 			t.Cleanup(bus.Close)
-			w := &world{T: t, settle: synctest.Wait}
+			w := newWorld(t)
+			w.settle = synctest.Wait
 			w.eventually = func(what string, ok func() error) {
 				t.Helper()
 				var err error

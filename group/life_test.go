@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"testing"
-	"time"
 
 	"github.com/troupe-rt/troupe/group"
 )
@@ -214,109 +212,4 @@ func outage(w *world) {
 	w.count("fresh", 0)
 	w.last().join(w, "g", "bob", "")
 	w.count("g", 1)
-}
-
-// TestCrash is GRP-14 and GRP-15: members of a node that died leave when it is buried,
-// and only they; until then they hold their places, and not for longer.
-func TestCrash(t *testing.T) {
-	t.Parallel()
-	t.Run("GRP-14 GRP-15", func(t *testing.T) {
-		t.Parallel()
-		inMemory(3)(t, crashes, policies(group.Policy{MaxMembers: 3}))
-	})
-	t.Run("a life that nobody knows", func(t *testing.T) {
-		t.Parallel()
-		inMemory(2)(t, orphans, policies(group.Policy{MaxMembers: 2}), func(_ int, cfg *group.Config) {
-			cfg.Alive = func(life string) bool { return life == "n0-1" }
-		})
-	})
-}
-
-func crashes(w *world) {
-	all := fill(w)
-	w.crash(w.last())
-	late := newClient("late")
-	late.enter(w, w.first(), "g", "")
-	if _, err := late.answer(w); !errors.Is(err, group.ErrFull) {
-		w.Errorf("before: %v", err)
-	}
-	for range 2 { // two survivors, and twice
-		for _, n := range w.nodes[:2] {
-			if err := n.Bury(w.Context(), w.last().life); err != nil {
-				w.Fatal(err)
-			}
-		}
-	}
-	w.count("g", 2)
-	for _, c := range all[:2] {
-		c.hears(w, "leave u2 member 2")
-	}
-	w.first().join(w, "g", "late", "")
-	w.count("g", 3)
-	w.settle()
-	all[1].hears(w, "leave u2 member 2", "join late member 3")
-}
-
-// orphans has a node disappear that no lease tells of.
-func orphans(w *world) {
-	all := fill(w)
-	w.crash(w.last())
-	w.eventually("the orphan leaves", func() error {
-		if n, err := w.first().Count(w.Context(), "g"); err != nil || n != 1 {
-			time.Sleep(time.Second)
-			return fmt.Errorf("%d members (%v)", n, err)
-		}
-		return nil
-	})
-	all[0].hears(w, "leave u1 member 1")
-}
-
-// TestReborn is a node that was taken for dead, and goes on under another life.
-func TestReborn(t *testing.T) {
-	t.Parallel()
-	inMemory(2)(t, func(w *world) {
-		all := fill(w)
-		if err := w.last().Bury(w.Context(), w.first().life); err != nil {
-			w.Fatal(err)
-		}
-		w.first().life = "n0-2"
-		w.first().Reborn()
-		w.count("g", 2)
-		w.settle()
-		all[1].hears(w, "leave u0 member 1", "join u0 member 2")
-		w.crash(w.first())
-		if err := w.last().Bury(w.Context(), "n0-2"); err != nil {
-			w.Fatal(err)
-		}
-		w.count("g", 1)
-	})
-}
-
-// TestEmptied is a backend that lost everything.
-func TestEmptied(t *testing.T) {
-	t.Parallel()
-	inMemory(3)(t, func(w *world) {
-		all := fill(w)
-		w.empty()
-		for _, n := range w.nodes {
-			n.Recheck()
-		}
-		w.count("g", 3)
-		w.settle()
-		for _, c := range all { // each knows everybody in the end
-			words := c.heard()
-			w.Log(c.identity, words)
-		}
-		if err := w.first().Publish(w.Context(), "g", "hi", nil); err != nil {
-			w.Fatal(err)
-		}
-		for _, c := range all {
-			w.eventually("hears", func() error {
-				if words := c.heard(); len(words) == 0 || words[len(words)-1] != ":hi null" {
-					return fmt.Errorf("heard %q", words)
-				}
-				return nil
-			})
-		}
-	})
 }
