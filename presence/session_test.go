@@ -326,3 +326,36 @@ func TestConfig(t *testing.T) {
 		t.Error("a store is not required")
 	}
 }
+
+// TestCrowd: the more receivers have to be told, the longer changes gather, so that
+// a crowd that arrives costs no square of deliveries.
+func TestCrowd(t *testing.T) {
+	t.Parallel()
+	bubble(t, 1, plain, func(t *testing.T, c *cast) {
+		a := c.nodes["a"]
+		room := presence.Of[user](a.Presence, "room")
+		w := a.client("w").watch("room")
+		for range 2000 { // 8 ms to tell
+			if err := a.Watch("room", w, new(int)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		before := a.store.count()
+		for i := range 400 { // one every 0.5 ms
+			go func() {
+				if _, err := room.Join(t.Context(), string(rune('A'+i)), user{}); err != nil {
+					t.Error(err)
+				}
+			}()
+			time.Sleep(time.Millisecond / 2)
+		}
+		time.Sleep(time.Second)
+		if calls := a.store.count() - before; calls > 30 {
+			t.Errorf("%d batches for 400 joins within 200 ms and 2,000 receivers", calls)
+		}
+		if n, err := a.Count(t.Context(), "room"); n != 400 || err != nil {
+			t.Errorf("%d are there, %v", n, err)
+		}
+	})
+}

@@ -14,6 +14,11 @@ const (
 	holeWait = 50 * time.Millisecond
 	// retryWait is how long a backend that failed is left alone.
 	retryWait = time.Second
+	// perReceiver is how long a change rests the roster for each receiver that is told
+	// of it, up to maxPace, so that a crowd that comes or goes is told in few pieces.
+	perReceiver = 4 * time.Microsecond
+	minPace     = time.Millisecond
+	maxPace     = 100 * time.Millisecond
 	// maxWords bounds the words that wait for the Relay; more are refused.
 	maxWords = 8192
 )
@@ -35,6 +40,7 @@ type actor struct {
 	wrote     string  // epoch of the last batch
 	calls     uint64  // batches that were written
 	writing   bool    // a batch is with the Store
+	pacing    bool    // paced is on its way; the next batch gathers until then
 	lagging   []*mine // on the roster, but not yet on the one that is known
 	following bool
 	follows   bool // frames arrive
@@ -70,7 +76,7 @@ func (a *actor) Start(c *actors.Context[message]) {
 		return
 	}
 	// What was in hand when it panicked is lost. All is asked for, and written, again.
-	a.writing, a.loading, a.following, a.follows, a.resting = false, false, false, false, false
+	a.writing, a.loading, a.following, a.follows, a.resting, a.pacing = false, false, false, false, false, false
 	a.checking, a.timed, a.beating, a.hole, a.again = false, false, false, 0, false
 	a.talk.sending = false
 	a.state.known = false
@@ -121,6 +127,8 @@ func (a *actor) housekeeping(c *actors.Context[message], m message) {
 		a.overdue(c, m.version)
 	case retry:
 		a.resting = false
+	case paced:
+		a.pacing = false
 	case reborn:
 		a.local.doubtAll(true)
 	case reread:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/troupe-rt/troupe/actors"
 	"github.com/troupe-rt/troupe/topic"
@@ -103,7 +104,7 @@ func (a *actor) disappoint(s *seat, err error) {
 // write hands the next batch to the Store. One that failed is left alone for a
 // while, unless somebody new wants to know.
 func (a *actor) write(c *actors.Context[message]) {
-	if a.writing || len(a.local.dirty) == 0 || a.resting && !a.eager {
+	if a.writing || a.pacing || len(a.local.dirty) == 0 || a.resting && !a.eager {
 		return
 	}
 	a.eager = false
@@ -163,7 +164,18 @@ func (a *actor) applied(c *actors.Context[message], m *applied) {
 		a.lagging = append(a.lagging, member)
 	}
 	a.learn(c, m.answer.Epoch, m.answer.Version, m.answer.Changes)
+	if len(m.answer.Changes) > 0 {
+		a.pace(c)
+	}
 	a.admit()
+}
+
+// pace has the next batch gather for as long as telling of this one may take.
+func (a *actor) pace(c *actors.Context[message]) {
+	if d := min(time.Duration(a.out.Len())*perReceiver, maxPace); d >= minPace {
+		a.pacing = true
+		c.After(d, paced{})
+	}
 }
 
 // unwritten handles a batch of which nobody knows whether it was written. Sessions

@@ -88,9 +88,10 @@ type (
 	}
 
 	// overdue tells that a hole in the versions may be given up, retry that a
-	// backend that failed may be asked again, beat that a Face may have something.
+	// backend that failed may be asked again, paced that the next batch may go, beat that a Face may have something.
 	overdue struct{ version uint64 }
 	retry   struct{}
+	paced   struct{}
 	beat    struct{}
 
 	// expired ends a member's grace, if it is still the same one.
@@ -140,6 +141,7 @@ func (*relayed) Refuse(error)      {}
 func (*restored) Refuse(error)     {}
 func (overdue) Refuse(error)       {}
 func (retry) Refuse(error)         {}
+func (paced) Refuse(error)         {}
 func (beat) Refuse(error)          {}
 func (expired) Refuse(error)       {}
 func (*buriedOrphan) Refuse(error) {}
