@@ -12,7 +12,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/troupe-rt/troupe/cluster/lease"
+	"github.com/troupe-rt/troupe/group"
 	"github.com/troupe-rt/troupe/persistence/redisconn"
+	"github.com/troupe-rt/troupe/presence"
 	"github.com/troupe-rt/troupe/topic"
 )
 
@@ -35,6 +37,21 @@ type Config struct {
 	//
 	// Defaults to topic.Policy's defaults for every topic.
 	Topics []topic.Policy
+
+	// Presence says on which topics presence is kept, and how; the first whose
+	// pattern fits a name decides, and a topic that none fits has none.
+	//
+	// Defaults to presence.Policy's defaults for every topic.
+	Presence []presence.Policy
+
+	// Groups say how groups behave. With some, only names that one of them fits are
+	// groups.
+	//
+	// Defaults to group.Policy's defaults for every name.
+	Groups []group.Policy
+
+	// GroupHooks are told what happens to groups on this node.
+	GroupHooks group.Hooks
 
 	// Redis is the URL of the Redis that the nodes of a cluster share: redis://
 	// or rediss://, with addr= for the further nodes of a Redis Cluster or
@@ -131,13 +148,25 @@ func (c Config) validate() error {
 	if c.DrainTimeout < 0 {
 		add("drainTimeout", "%s is negative", c.DrainTimeout)
 	}
-	for i, p := range c.Topics {
-		for _, err := range p.Faults() {
+	checkPolicies(add, "topics", c.Topics)
+	checkPolicies(add, "presence", c.Presence)
+	checkPolicies(add, "groups", c.Groups)
+	return errors.Join(faults...)
+}
+
+// A policy is one of those that lists of a Config have.
+type policy[P any] interface {
+	WithDefaults() P
+	Faults() []error // "field: rule"
+}
+
+func checkPolicies[P policy[P]](add func(field, format string, args ...any), list string, policies []P) {
+	for i, p := range policies {
+		for _, err := range p.WithDefaults().Faults() {
 			field, rule, _ := strings.Cut(err.Error(), ": ")
-			add(fmt.Sprintf("topics[%d].%s", i, field), "%s", rule)
+			add(fmt.Sprintf("%s[%d].%s", list, i, strings.TrimPrefix(field, list+".")), "%s", rule)
 		}
 	}
-	return errors.Join(faults...)
 }
 
 func (c Config) checkRedis(add func(field, format string, args ...any)) {

@@ -26,6 +26,7 @@ type Node struct {
 	metrics      *metrics
 	system       *actors.System
 	topics       *topic.Topics
+	rooms        rooms
 	health       *health
 	redis        *redisSide // nil: all in memory
 	drainTimeout time.Duration
@@ -79,8 +80,10 @@ func (n *Node) wire(ctx context.Context, cfg Config) (err error) {
 	}
 	if cfg.Redis == "" {
 		topics.Log = memstore.New(memstore.Config{MaxBytes: cfg.Memory, Registerer: cfg.Registerer})
-		n.topics, err = topic.Start(topics)
-		return err
+		if n.topics, err = topic.Start(topics); err != nil {
+			return err
+		}
+		return n.furnish(cfg, n.ports(n.id))
 	}
 	// Frames carry a name that no other process has: two nodes that were given
 	// one ID by mistake would take each other's frames for their own.
@@ -92,19 +95,23 @@ func (n *Node) wire(ctx context.Context, cfg Config) (err error) {
 	if n.topics, err = topic.Start(topics); err != nil {
 		return err
 	}
-	return n.join(ctx, cfg)
+	if err = n.join(ctx, cfg); err != nil {
+		return err
+	}
+	return n.furnish(cfg, n.ports(topics.Node))
 }
 
 // unwire stops what wire had started when it failed.
 func (n *Node) unwire(ctx context.Context) error {
 	ctx, cancel := atLeast(ctx, grace)
 	defer cancel()
-	var errs []error
+	clean, err := n.rooms.close(ctx)
+	errs := []error{err}
 	if n.topics != nil {
 		errs = append(errs, n.topics.Close(ctx))
 	}
 	if n.redis != nil {
-		errs = append(errs, n.redis.leave(ctx), n.redis.close(ctx))
+		errs = append(errs, n.redis.leave(ctx, clean), n.redis.close(ctx))
 	}
 	if n.system != nil {
 		errs = append(errs, n.system.Close(ctx))

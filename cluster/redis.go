@@ -64,22 +64,19 @@ func (n *Node) join(ctx context.Context, cfg Config) (err error) {
 		Self:     lease.Member{ID: n.id, Address: cfg.Address, Version: version(), Started: time.Now()},
 		Logger:   cfg.Logger, Registerer: cfg.Registerer,
 	})
-	if err != nil {
-		return err
-	}
-	n.redis.agent.OnEmptied(func() {
-		n.logger.Warn("redis was emptied; topics compare what they know with it", "backend", "redis")
-		n.topics.Recheck()
-	})
-	return nil
+	return err
 }
 
-// leave gives the lease back first, so that the others see the node go.
-func (r *redisSide) leave(ctx context.Context) error {
-	if r.agent == nil {
+// leave gives the lease back, so that the others see the node go. A node that could not
+// clean up behind itself lets it run out: they do it then.
+func (r *redisSide) leave(ctx context.Context, clean bool) error {
+	switch {
+	case r.agent == nil:
 		return nil
+	case clean:
+		return r.agent.Close(ctx)
 	}
-	return r.agent.Close(ctx)
+	return r.agent.Abandon(ctx)
 }
 
 // close ends what topics no longer need.

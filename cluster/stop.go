@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 	"time"
 )
 
@@ -20,7 +21,7 @@ type hook struct {
 	from string // the function that registered it, for the error
 }
 
-// OnDrain registers what is to be done before the topics go: refusing new
+// OnDrain registers what is to be done before presence and topics go: refusing new
 // connections, sending clients away. Hooks run one after the other, the newest
 // first, and each must return soon after its context has ended. One that is
 // registered while the node drains runs too; after that it never runs.
@@ -34,8 +35,8 @@ func (n *Node) OnDrain(run func(ctx context.Context) error) {
 	n.hooks = append(n.hooks, h)
 }
 
-// Drain stops the node gently: the hooks newest first, then the topics, then
-// the actors. It returns when all is down; when ctx ends first, what is left
+// Drain stops the node gently: the hooks newest first, then presence, groups and
+// cursors, then the topics, then the lease and the actors. It returns when all is down; when ctx ends first, what is left
 // is stopped hard, and the error names it. Calls after the first wait for the
 // same end and get the same error; the earliest of their contexts counts.
 func (n *Node) Drain(ctx context.Context) error {
@@ -77,12 +78,14 @@ func (n *Node) stop(ctx context.Context) {
 	}
 	floors, cancel := atLeast(ctx, grace)
 	defer cancel()
+	clean, err := n.rooms.close(floors)
+	errs = append(errs, err, step(floors, "topics", n.topics.Close))
 	if n.redis != nil {
-		errs = append(errs, step(floors, "lease", n.redis.leave))
-	}
-	errs = append(errs, step(floors, "topics", n.topics.Close))
-	if n.redis != nil {
-		errs = append(errs, step(floors, "redis", n.redis.close))
+		if !clean {
+			n.logger.Warn("the others have to clean up after this node", "err", err)
+		}
+		errs = append(errs, step(floors, "lease", func(ctx context.Context) error { return n.redis.leave(ctx, clean) }),
+			step(floors, "redis", n.redis.close))
 	}
 	errs = append(errs, step(floors, "actors", n.system.Close))
 	if err := errors.Join(errs...); err != nil {
@@ -135,6 +138,23 @@ func step(ctx context.Context, what string, run func(context.Context) error) err
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
+}
+
+// A part is one of several that stop at the same time.
+type part struct {
+	what string
+	run  func(context.Context) error
+}
+
+// together runs a step for each part, and returns what each came to.
+func together(ctx context.Context, parts []part) []error {
+	errs := make([]error, len(parts))
+	var all sync.WaitGroup
+	for i, p := range parts {
+		all.Go(func() { errs[i] = step(ctx, p.what, p.run) })
+	}
+	all.Wait()
+	return errs
 }
 
 // guarded keeps a panic in a hook from ending the program in mid-drain.

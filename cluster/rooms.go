@@ -1,0 +1,125 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/troupe-rt/troupe/actors/breaker"
+	"github.com/troupe-rt/troupe/cluster/lease"
+	"github.com/troupe-rt/troupe/group"
+	"github.com/troupe-rt/troupe/persistence/memstore"
+	"github.com/troupe-rt/troupe/persistence/redisstore"
+	"github.com/troupe-rt/troupe/presence"
+	"github.com/troupe-rt/troupe/topic"
+)
+
+// rooms is what a node has beside its topics: who is there, and the groups
+// they are in.
+type rooms struct {
+	presence *presence.Presence
+	groups   *group.Groups
+}
+
+// ports are what rooms stand on.
+type ports struct {
+	rosters group.Store
+	relay   topic.Relay
+	node    string
+	life    func() string
+	alive   func(life string) bool
+}
+
+// ports are those of a node that keeps all in memory, or those over Redis.
+func (n *Node) ports(name string) ports {
+	if n.redis == nil {
+		return ports{rosters: memstore.NewLocalRosters(), node: name}
+	}
+	r := n.redis
+	return ports{
+		rosters: redisstore.NewRosters(r.conn), relay: r.bus, node: name,
+		life: func() string { return lifeOf(r.agent.Self()) },
+		// Those who are dead and still to be cleaned up after count as alive: that is under way.
+		alive: func(life string) bool { return !r.agent.Gone(memberOf(life)) },
+	}
+}
+
+// lifeOf is how stores call a life of a node; memberOf is its inverse.
+func lifeOf(m lease.Member) string { return m.ID + "/" + m.Incarnation }
+
+func memberOf(life string) lease.Member {
+	i := strings.LastIndexByte(life, '/')
+	return lease.Member{ID: life[:max(i, 0)], Incarnation: life[i+1:]}
+}
+
+// furnish starts the rooms. With Redis the node has its lease already, since what is
+// kept there is kept under its life.
+func (n *Node) furnish(cfg Config, p ports) (err error) {
+	n.rooms.presence, err = presence.Start(presence.Config{
+		System: n.system, Store: p.rosters, Relay: p.relay, Node: p.node, Life: p.life, Alive: p.alive,
+		Policies: cfg.Presence, Logger: n.logger, Registerer: cfg.Registerer,
+	})
+	if err != nil {
+		return err
+	}
+	n.rooms.groups, err = group.Start(group.Config{
+		System: n.system, Store: p.rosters, Relay: p.relay, Node: p.node, Life: p.life, Alive: p.alive,
+		Policies: cfg.Groups, Hooks: cfg.GroupHooks, Logger: n.logger, Registerer: cfg.Registerer,
+	})
+	if err != nil {
+		return err
+	}
+	if n.redis != nil {
+		n.tend(n.redis.agent)
+	}
+	return nil
+}
+
+// tend tells the rooms what becomes of nodes and of Redis.
+func (n *Node) tend(agent *lease.Agent) {
+	r := &n.rooms
+	agent.OnCleanup(func(ctx context.Context, dead lease.Member, _ uint64) error {
+		life := lifeOf(dead)
+		return errors.Join(r.presence.Bury(ctx, life), r.groups.Bury(ctx, life))
+	})
+	agent.OnLost(func(lease.Member, lease.Member) {
+		r.presence.Reborn()
+		r.groups.Reborn()
+	})
+	agent.OnEmptied(func() {
+		n.logger.Warn("redis was emptied; what is known here is compared with it", "backend", "redis")
+		n.topics.Recheck()
+		r.recheck()
+	})
+	n.OnHealth(func(c breaker.Change) {
+		if c.Ended() {
+			r.recheck()
+		}
+	})
+}
+
+// recheck has all compare what they know with Redis.
+func (r *rooms) recheck() {
+	r.presence.Recheck()
+	r.groups.Recheck()
+}
+
+// close ends what furnish started, all at the same time. Clean is false if others have to
+// clean up after this node.
+func (r *rooms) close(ctx context.Context) (clean bool, err error) {
+	var parts []part
+	if r.presence != nil {
+		parts = append(parts, part{"presence", r.presence.Close})
+	}
+	if r.groups != nil {
+		parts = append(parts, part{"groups", r.groups.Stop})
+	}
+	err = errors.Join(together(ctx, parts)...)
+	return err == nil, err
+}
+
+// Presence is who is on the node's topics.
+func (n *Node) Presence() *presence.Presence { return n.rooms.presence }
+
+// Groups are the groups that this node serves.
+func (n *Node) Groups() *group.Groups { return n.rooms.groups }
