@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"net/http"
@@ -19,13 +20,13 @@ import (
 // request slowly; set it.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !g.enter() {
-		g.turnAway(w, http.StatusServiceUnavailable)
+		g.turnAway(w, http.StatusServiceUnavailable, 0)
 		return
 	}
-	s, status := g.admit(r)
+	s, status, retry := g.admit(r)
 	if status != 0 {
 		g.sessions.Done()
-		g.turnAway(w, status)
+		g.turnAway(w, status, retry)
 		return
 	}
 	if !g.accept(s, w, r) {
@@ -37,23 +38,24 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.start(s)
 }
 
-// turnAway answers without telling more than the status does.
-func (g *Gateway) turnAway(w http.ResponseWriter, status int) {
+// turnAway answers without telling more than the status does, and when it may be
+// better.
+func (g *Gateway) turnAway(w http.ResponseWriter, status int, retry time.Duration) {
 	g.m.refuse(status)
-	switch status {
-	case http.StatusServiceUnavailable:
+	switch {
+	case status == http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "1")
-	case http.StatusTooManyRequests:
-		w.Header().Set("Retry-After", "10")
+	case status == http.StatusTooManyRequests:
+		w.Header().Set("Retry-After", retryAfter(cmp.Or(retry, 10*time.Second)))
 	}
 	http.Error(w, http.StatusText(status), status)
 }
 
 // admit decides whether a request may become a connection. status is 0 if so.
-func (g *Gateway) admit(r *http.Request) (s *session, status int) {
+func (g *Gateway) admit(r *http.Request) (s *session, status int, retry time.Duration) {
 	addr := counted(r.RemoteAddr)
 	if status := g.admission.enter(addr, time.Now()); status != 0 {
-		return nil, status
+		return nil, status, 0
 	}
 	defer func() {
 		if status != 0 {
@@ -61,21 +63,27 @@ func (g *Gateway) admit(r *http.Request) (s *session, status int) {
 		}
 	}()
 	if !originAllowed(r, g.o.Origins) {
-		return nil, http.StatusForbidden
-	}
-	identity, err := g.authenticate(r)
-	if err != nil {
-		return nil, statusOf(err)
-	}
-	if !identity.ExpiresAt.IsZero() && !time.Now().Before(identity.ExpiresAt) {
-		return nil, http.StatusUnauthorized
+		return nil, http.StatusForbidden, 0
 	}
 	s = &session{
-		g: g, remote: strings.Clone(r.RemoteAddr), address: addr, identity: identity,
+		g: g, remote: strings.Clone(r.RemoteAddr), address: addr,
 		shard: g.shards[int(g.turn.Add(1))%len(g.shards)], slot: -1,
 	}
 	s.client.s = s
-	return s, 0
+	if status, retry = s.mayUpgrade(r.Context(), false); status != 0 {
+		return nil, status, retry
+	}
+	var err error
+	if s.identity, err = g.authenticate(r); err != nil {
+		return nil, statusOf(err), 0
+	}
+	if at := s.identity.ExpiresAt; !at.IsZero() && !time.Now().Before(at) {
+		return nil, http.StatusUnauthorized, 0
+	}
+	if status, retry = s.mayUpgrade(r.Context(), true); status != 0 {
+		return nil, status, retry
+	}
+	return s, 0, 0
 }
 
 // authenticate asks the embedding program, off this goroutine, so that a hook

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"errors"
 	"time"
 
 	"github.com/troupe-rt/troupe/topic"
@@ -161,6 +160,10 @@ func (s *shard) advance(a *audience) bool {
 		s.alone(a, i.ptr.(*addressed))
 	case itemJoined:
 		j := i.ptr.(*joining)
+		if j.r.channel != onTopic {
+			s.seated(a, j.r, &j.j)
+			break
+		}
 		s.joined(a, j.r, &j.j)
 	case itemLeft:
 		s.left(a, i.ptr.(*receiver))
@@ -196,6 +199,9 @@ func (s *shard) cut(a *audience) {
 	clear(queue[:n])
 	a.taken += n
 	s.relieve(a, size)
+	if a.chunk != nil && a.receivers[0].channel == onGroup {
+		a.oustAll()
+	}
 }
 
 // relieve takes bytes out of account that wait no longer.
@@ -229,20 +235,30 @@ func (s *shard) joined(a *audience, r *receiver, j *topic.Joined) {
 		s.deny(session, a.topic, reason, append(open, ask))
 		return
 	}
+	s.letIn(a, r, j)
+	if ask.ref != nil {
+		s.update(session, func(b []byte) []byte { return appendSubscribed(b, a.topic, ask.ref, j.History, j.Head) })
+	}
+	s.missed(r, j)
+	s.complete(session, ask.resume)
+	s.deny(session, a.topic, reasonUnavailable, open)
+}
+
+// letIn gives a receiver every chunk from here on.
+func (s *shard) letIn(a *audience, r *receiver, j *topic.Joined) {
 	r.slow, a.slow = j.Slow, j.Slow
 	if r.at < 0 {
 		r.at = len(a.receivers)
 		a.receivers = append(a.receivers, r)
 	}
-	if ask.ref != nil {
-		s.update(session, func(b []byte) []byte { return appendSubscribed(b, a.topic, ask.ref, j.History, j.Head) })
-	}
+}
+
+// missed sends what comes before that.
+func (s *shard) missed(r *receiver, j *topic.Joined) {
 	if j.Missed != nil && len(j.Missed.Events) > 0 {
 		s.tally.deliveries += len(j.Missed.Events)
-		s.send(session, memoized(j.Missed), terms{slow: j.Slow, asked: true, batch: session.batch.Load()})
+		s.send(r.session, memoized(j.Missed), terms{slow: j.Slow, asked: true, batch: r.session.batch.Load()})
 	}
-	s.complete(session, ask.resume)
-	s.deny(session, a.topic, reasonUnavailable, open)
 }
 
 // deny answers asks that come to nothing.
@@ -261,7 +277,11 @@ func (s *shard) complete(to *session, r *resume) {
 }
 
 func (s *shard) left(a *audience, r *receiver) {
-	s.deny(r.session, a.topic, reasonClosed, r.session.gaveUp(r))
+	if r.channel == onGroup {
+		r.session.ousted(r)
+	} else {
+		s.deny(r.session, a.topic, reasonClosed, r.session.gaveUp(r))
+	}
 	if r.at < 0 {
 		return
 	}
@@ -278,8 +298,8 @@ func (s *shard) left(a *audience, r *receiver) {
 func (s *shard) closed(a *audience, err error) {
 	for _, r := range a.receivers {
 		r.at = -1
-		if r.session.lost(r) && !errors.Is(err, topic.ErrClosed) {
-			s.update(r.session, func(b []byte) []byte { return appendDenied(b, a.topic, nil, reasonUnavailable) })
+		if r.session.lost(r) && !isStopped(err) {
+			s.update(r.session, func(b []byte) []byte { return appendRefusal(b, r, nil, reasonUnavailable) })
 		}
 	}
 	clear(a.receivers)

@@ -5,7 +5,13 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/troupe-rt/troupe/actors"
+	"github.com/troupe-rt/troupe/actors/ratelimit"
+	"github.com/troupe-rt/troupe/cursor"
+	"github.com/troupe-rt/troupe/group"
+	"github.com/troupe-rt/troupe/presence"
 	"github.com/troupe-rt/troupe/topic"
+	"github.com/troupe-rt/troupe/topic/roster"
 )
 
 // Close codes that the gateway uses. Clients treat 1008, 4401 and 4403 as final.
@@ -31,7 +37,9 @@ const (
 	reasonRate            = "RATE_LIMITED"
 	reasonUnavailable     = "UNAVAILABLE"
 	reasonTooLarge        = "TOO_LARGE"
-	reasonClosed          = "CLOSED" // unsubscribed before the answer was there
+	reasonClosed          = "CLOSED" // unsubscribed before the answer was there; or a group that is closed
+	reasonFull            = "FULL"
+	reasonRole            = "INVALID_ROLE"
 	reasonInternal        = "INTERNAL_ERROR"
 	codeInvalid           = "INVALID_FRAME"
 	codeUnknown           = "UNKNOWN_FRAME"
@@ -97,6 +105,29 @@ func judge(err error) verdict {
 	case errors.As(err, &input):
 		return verdict{reason: inputReason(input)}
 	}
+	return judgeBeside(err)
+}
+
+// judgeBeside translates the errors of what stands beside the topics.
+func judgeBeside(err error) verdict {
+	var position *cursor.InputError
+	switch {
+	case errors.Is(err, group.ErrFull), errors.Is(err, cursor.ErrFull):
+		return verdict{reason: reasonFull}
+	case errors.Is(err, group.ErrClosed), errors.Is(err, group.ErrNotMember), errors.Is(err, roster.ErrAbsent):
+		return verdict{reason: reasonClosed}
+	case errors.Is(err, group.ErrRole):
+		return verdict{reason: reasonRole}
+	case errors.Is(err, group.ErrNoGroup), errors.Is(err, presence.ErrOff), errors.Is(err, cursor.ErrOff):
+		return verdict{reason: reasonForbidden}
+	case isFull(err):
+		return verdict{reason: reasonRate, retryAfterMs: 250}
+	case errors.Is(err, roster.ErrUnavailable), errors.Is(err, group.ErrUnavailable), errors.Is(err, cursor.ErrUnavailable),
+		errors.Is(err, ratelimit.ErrUnavailable), errors.Is(err, ratelimit.ErrClosed), errors.Is(err, actors.ErrFailed), isStopped(err):
+		return verdict{reason: reasonUnavailable, retryAfterMs: 1000}
+	case errors.As(err, &position) && (position.Field == "data" || position.Field == "user"):
+		return verdict{reason: reasonTooLarge} // that it is JSON has been seen here
+	}
 	return verdict{reason: reasonInternal, fault: true}
 }
 
@@ -106,8 +137,10 @@ func reasonOf(err error) string { return judge(err).reason }
 
 func inputReason(e *topic.InputError) string {
 	switch e.Field {
-	case "topic":
+	case "topic", "group":
 		return reasonTopic
+	case "key", "identity", "connection": // who the embedding program says it is can not be shown
+		return reasonForbidden
 	case "data":
 		return reasonTooLarge // that it is JSON has been seen here
 	}

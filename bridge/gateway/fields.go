@@ -26,6 +26,24 @@ func (f *frame) ref(field int) ([]byte, error) {
 	return raw, nil
 }
 
+// anyRef is the reference by which the client knows the answer, nil if it gave none
+// that could be sent back.
+func (f *frame) anyRef() []byte {
+	ref, err := f.ref(fieldRef)
+	if ref == nil && err == nil {
+		ref, _ = f.ref(fieldReqID)
+	}
+	return ref
+}
+
+// position is where a cursor is, nil if that is not said.
+func (f *frame) position() []byte {
+	if data := f.raw[fieldData]; data != nil {
+		return data
+	}
+	return f.raw[fieldPosition]
+}
+
 // id returns the key of an idempotent publish, "" if there is none.
 func (f *frame) id() (string, error) {
 	raw := f.raw[fieldID]

@@ -24,12 +24,18 @@ const (
 	kindPublish
 	kindReplay
 	kindReply
+	kindCursor
+	kindCursorSnapshot
+	kindPresence
+	kindJoin
+	kindLeave
 	kindBinary
 	kinds
 )
 
 var kindNames = [kinds]string{
-	"unknown", "hello", "subscribe", "subscribe-batch", "unsubscribe", "resume", "publish", "replay", "reply", "binary",
+	"unknown", "hello", "subscribe", "subscribe-batch", "unsubscribe", "resume", "publish", "replay", "reply",
+	"cursor", "cursor-snapshot", "presence", "join", "leave", "binary",
 }
 
 func (k kind) String() string { return kindNames[k] }
@@ -79,11 +85,15 @@ const (
 	fieldID
 	fieldCaps
 	fieldError
+	fieldPosition
+	fieldGroup
+	fieldRole
 	fieldCount
 )
 
 var fieldNames = [fieldCount]string{
 	"type", "topic", "topics", "event", "data", "ref", "reqId", "since", "epoch", "epochs", "lastSeenSeqs", "id", "caps", "error",
+	"position", "group", "role",
 }
 
 // A frame is one message of a client, cut into its fields. What kind does not

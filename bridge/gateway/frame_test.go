@@ -19,6 +19,9 @@ var frames = []string{
 	`{"type":"resume","sessionId":"s","lastSeenSeqs":{"a":1,"b":2},"epochs":{"a":"x"}}`,
 	`{"type":"publish","topic":"a","event":"e","data":{"x":[1,null,"\u00e9"]},"ref":1,"id":"i"}`,
 	`{"type":"replay","topic":"a","since":0,"reqId":5}`, `{"type":"reply","ref":1,"data":[]}`, `{"type":"reply","ref":1,"error":"m"}`,
+	`{"type":"cursor","topic":"a","data":{"x":1.5}}`, `{"type":"cursor","topic":"a","position":[1,2]}`, `{"type":"cursor","topic":"a","data":null}`,
+	`{"type":"cursor-snapshot","topic":"a"}`, `{"type":"presence","topic":"a","ref":1}`, `{"type":"join","group":"g","role":"admin","ref":"r"}`,
+	`{"type":"join","group":7,"role":[]}`, `{"type":"leave","group":"g"}`, `{"type":"unsubscribe","topic":"__presence:a"}`,
 	" {\n\"topic\" : \"\\u0061\" , \"type\":\"subscribe\" } ", `{"typ\u0065":"hello"}`, `{"type":null}`, `{"type":"hello","caps":null}`,
 	`nonsense`, ``, `[]`, `{}`, `"x"`, `{"type":"subscribe","topic":"a","since":-1}`, `{"type":"subscribe","topic":"a","since":1e2}`,
 	`{"a":1,"a":2}`, `{"type":"hello"}x`, `{"topic":"\ud800"}`, strings.Repeat(`{"a":`, 300), strings.Repeat("[", 300), "{\"\xff\":1}",
@@ -59,6 +62,14 @@ func FuzzFrame(f *testing.F) {
 		}
 		_, _ = frame.ref(fieldRef)
 		_, _ = frame.text(fieldTopic)
+		_, _ = frame.text(fieldGroup)
+		_, _ = frame.text(fieldRole)
+		if ref := frame.anyRef(); len(ref) > maxRef {
+			t.Fatalf("ref of %d bytes", len(ref))
+		}
+		if at := frame.position(); at != nil && (!json.Valid(at) || string(at) == "null") {
+			t.Fatalf("position is %q", at)
+		}
 		_, _ = p.list(fieldTopics)
 		_, _ = p.places()
 		_, _ = p.caps()

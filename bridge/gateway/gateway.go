@@ -10,6 +10,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/troupe-rt/troupe/actors/ratelimit"
+	"github.com/troupe-rt/troupe/cursor"
+	"github.com/troupe-rt/troupe/group"
+	"github.com/troupe-rt/troupe/presence"
 	"github.com/troupe-rt/troupe/topic"
 )
 
@@ -22,6 +26,11 @@ type Gateway struct {
 	log    *slog.Logger
 	m      *metrics
 
+	presence *presence.Presence // nil if the node has none, like those below
+	cursors  *cursor.Boards
+	groups   *group.Groups
+	limits   *ratelimit.Limits
+
 	admission *admission
 	recent    *recent
 	pressure  pressure
@@ -32,6 +41,7 @@ type Gateway struct {
 	cancel    context.CancelFunc
 	loops     sync.WaitGroup // the shards
 	stopLoops context.CancelFunc
+	errands   errands
 
 	mu       sync.Mutex
 	draining bool
@@ -52,21 +62,18 @@ type Stats struct {
 // error joins everything that is wrong with the options.
 func New(node Node, o Options) (*Gateway, error) {
 	o = o.withDefaults(max(1, runtime.GOMAXPROCS(0)/2))
-	faults := o.faults()
+	g := &Gateway{node: node, o: o, admission: newAdmission(o.Limits), recent: newRecent()}
+	g.take(node)
+	faults := errors.Join(o.faults(), g.limitFaults())
 	if node == nil {
 		faults = errors.Join(errors.New("gateway: node is required"), faults)
 	}
 	if faults != nil {
 		return nil, faults
 	}
-	g := &Gateway{
-		node: node, topics: node.Topics(), o: o,
-		log:       o.Logger.With("node", node.ID()),
-		m:         newMetrics(o.Registerer),
-		admission: newAdmission(o.Limits),
-		recent:    newRecent(),
-	}
+	g.topics, g.log, g.m = node.Topics(), o.Logger.With("node", node.ID()), newMetrics(o.Registerer)
 	g.ctx, g.cancel = context.WithCancel(context.Background())
+	g.errands.closing = g.ctx.Done()
 	var loops context.Context
 	loops, g.stopLoops = context.WithCancel(context.Background())
 	every := min(max(min(o.PingAfter, o.IdleTimeout)/16, 5*time.Millisecond), 2*time.Second)
@@ -82,6 +89,22 @@ func New(node Node, o Options) (*Gateway, error) {
 	}
 	node.OnDrain(g.Drain)
 	return g, nil
+}
+
+// take notes what the node has beside its topics.
+func (g *Gateway) take(node Node) {
+	if n, ok := node.(PresenceNode); ok {
+		g.presence = n.Presence()
+	}
+	if n, ok := node.(CursorNode); ok {
+		g.cursors = n.Cursors()
+	}
+	if n, ok := node.(GroupNode); ok {
+		g.groups = n.Groups()
+	}
+	if n, ok := node.(LimitNode); ok {
+		g.limits = n.Limits()
+	}
 }
 
 // Handler is New for a place that takes an http.Handler. It panics if the
@@ -231,4 +254,5 @@ func (g *Gateway) Close() {
 	g.sessions.Wait()
 	g.stopLoops()
 	g.loops.Wait()
+	g.errands.wg.Wait()
 }

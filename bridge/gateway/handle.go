@@ -15,10 +15,15 @@ func (s *session) text(msg []byte) {
 	f, err := p.parse(msg)
 	if err != nil {
 		s.g.m.received[kindUnknown].Inc()
-		s.unknown(msg, false, err)
+		if s.maySend(nil) {
+			s.unknown(msg, false, err)
+		}
 		return
 	}
 	s.g.m.received[f.kind].Inc()
+	if !s.maySend(f) {
+		return
+	}
 	if f.kind == kindUnknown {
 		s.unknown(msg, false, nil)
 		return
@@ -50,18 +55,32 @@ func (s *session) obey(p *parser) error {
 		return s.onPublish(f)
 	case kindReplay:
 		return s.onReplay(f)
-	default:
+	case kindReply:
 		return s.onReply(f)
+	default:
+		return s.obeyBeside(f)
+	}
+}
+
+// obeyBeside does what a frame says about what stands beside the topics.
+func (s *session) obeyBeside(f *frame) error {
+	switch f.kind {
+	case kindPresence:
+		return s.onPresence(f)
+	case kindCursor:
+		return s.onCursor(f)
+	case kindCursorSnapshot:
+		return s.onCursorSnapshot(f)
+	case kindJoin:
+		return s.onJoin(f)
+	default:
+		return s.onLeave(f)
 	}
 }
 
 // complain answers a frame that can not be obeyed.
 func (s *session) complain(f *frame, err error) {
-	ref, refErr := f.ref(fieldRef)
-	if ref == nil && refErr == nil {
-		ref, _ = f.ref(fieldReqID)
-	}
-	s.send(appendError(nil, ref, codeInvalid, err.Error()))
+	s.send(appendError(nil, f.anyRef(), codeInvalid, err.Error()))
 }
 
 // unknown gives what is no frame to the embedding program.
@@ -144,6 +163,10 @@ func (p *publication) done(r topic.Receipt, err error) {
 // publish posts an event. Nothing waits for the answer but its publication.
 func (s *session) publish(name, event string, data, ref []byte, id string) {
 	p := &publication{session: s, ref: ref}
+	if v := s.mayPublish(name); v.reason != "" {
+		s.send(appendPublishDenied(nil, ref, v))
+		return
+	}
 	if hook := s.g.o.CanPublish; hook != nil {
 		err := s.hook("publish", func(ctx context.Context) error { return hook(ctx, &s.client, name, event, data) })
 		if err != nil {

@@ -16,8 +16,12 @@ import (
 
 	"github.com/troupe-rt/troupe/actors"
 	"github.com/troupe-rt/troupe/actors/breaker"
+	"github.com/troupe-rt/troupe/actors/ratelimit"
 	"github.com/troupe-rt/troupe/bridge/gateway"
+	"github.com/troupe-rt/troupe/cursor"
+	"github.com/troupe-rt/troupe/group"
 	"github.com/troupe-rt/troupe/persistence/memstore"
+	"github.com/troupe-rt/troupe/presence"
 	"github.com/troupe-rt/troupe/topic"
 )
 
@@ -28,7 +32,21 @@ type node struct {
 	topics  *topic.Topics
 	drained []func(context.Context) error
 	health  func(breaker.Change)
+	beside
 }
+
+// beside is what a node may have beside its topics.
+type beside struct {
+	presence *presence.Presence
+	cursors  *cursor.Boards
+	groups   *group.Groups
+	limits   *ratelimit.Limits
+}
+
+func (b *beside) Presence() *presence.Presence { return b.presence }
+func (b *beside) Cursors() *cursor.Boards      { return b.cursors }
+func (b *beside) Groups() *group.Groups        { return b.groups }
+func (b *beside) Limits() *ratelimit.Limits    { return b.limits }
 
 func (n *node) ID() string                            { return "n1" }
 func (n *node) Topics() *topic.Topics                 { return n.topics }
@@ -60,6 +78,8 @@ type bundle struct {
 
 type setup struct {
 	policies []topic.Policy
+	beside   func(t testing.TB, s *actors.System) beside
+	log      func(topic.Log) topic.Log
 	options  gateway.Options
 	listener net.Listener
 	server   *http.Server
@@ -68,27 +88,41 @@ type setup struct {
 
 func newNode(t testing.TB, policies []topic.Policy) *node {
 	t.Helper()
+	return newNodeWith(t, setup{policies: policies})
+}
+
+func newNodeWith(t testing.TB, s setup) *node {
+	t.Helper()
 	system := actors.NewSystem(actors.Config{})
-	topics, err := topic.Start(topic.Config{System: system, Log: memstore.New(memstore.Config{}), Policies: policies})
+	var log topic.Log = memstore.New(memstore.Config{})
+	if s.log != nil {
+		log = s.log(log)
+	}
+	topics, err := topic.Start(topic.Config{System: system, Log: log, Policies: s.policies})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := topics.Close(ctx); err != nil {
-			t.Errorf("close topics: %v", err)
-		}
-		if err := system.Close(ctx); err != nil {
-			t.Errorf("close system: %v", err)
-		}
-	})
-	return &node{topics: topics}
+	t.Cleanup(func() { shut(t, "system", system.Close) })
+	t.Cleanup(func() { shut(t, "topics", topics.Close) })
+	n := &node{topics: topics}
+	if s.beside != nil {
+		n.beside = s.beside(t, system)
+	}
+	return n
+}
+
+func shut(t testing.TB, what string, end func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := end(ctx); err != nil {
+		t.Errorf("close %s: %v", what, err)
+	}
 }
 
 func start(t testing.TB, s setup) *bundle {
 	t.Helper()
-	n := newNode(t, s.policies)
+	n := newNodeWith(t, s)
 	if s.options.Shards == 0 {
 		s.options.Shards = 3 // however few cores the machine has
 	}

@@ -71,6 +71,12 @@ type Options struct {
 	// Defaults to allowing everything.
 	CanPublish func(ctx context.Context, c *Client, topic, event string, data json.RawMessage) error
 
+	// CanJoin is asked before a client joins a group in which it is not yet, with the
+	// role that it would have, and the same errors.
+	//
+	// Defaults to allowing everything.
+	CanJoin func(ctx context.Context, c *Client, group, role string) error
+
 	// OnMessage gets binary messages and text that is not a frame of the
 	// protocol. data is valid until it returns. An error that wraps
 	// ErrForbidden closes the connection with 4403; others are logged.
@@ -94,6 +100,28 @@ type Options struct {
 
 	// Limits bound what a client may cost.
 	Limits Limits
+
+	// PublishLimit names the node's limit of which a publish on a topic takes one, ""
+	// for none. It is called for every publish, by many goroutines at once. A refused
+	// publish is denied with RATE_LIMITED and retryAfterMs; while the limit can not
+	// be asked, with UNAVAILABLE. It is taken before CanPublish is asked.
+	//
+	// Defaults to none.
+	PublishLimit func(topic string) string
+
+	// FrameLimit names the node's limit of which every message of a client takes
+	// one. Beyond it the connection is closed with 4429; while the limit can not be
+	// asked, messages are answered with `error` UNAVAILABLE and not obeyed.
+	//
+	// Defaults to none. Limits.FramesPerSecond counts as well, and costs nothing.
+	FrameLimit string
+
+	// UpgradeLimit names the node's limit, by address or identity, of which every
+	// upgrade takes one. More are answered with 429; while the limit can not be
+	// asked, with 503.
+	//
+	// Defaults to none. Limits.Upgrades counts as well, on this node.
+	UpgradeLimit string
 
 	// HookTimeout bounds each call of a hook.
 	//
@@ -131,8 +159,8 @@ type Limits struct {
 	// Defaults to 64 KiB.
 	MaxFrame int
 
-	// MaxTopics is how many topics one connection may follow. More are denied
-	// with RATE_LIMITED.
+	// MaxTopics is how many topics one connection may follow, watches of presence
+	// and groups included. More are denied with RATE_LIMITED.
 	//
 	// Defaults to 1,000.
 	MaxTopics int

@@ -73,7 +73,9 @@ func (s *session) handle(kind websocket.MessageType, msg []byte) {
 	switch {
 	case kind != websocket.MessageText:
 		s.g.m.received[kindBinary].Inc()
-		s.unknown(msg, true, nil)
+		if s.maySend(nil) {
+			s.unknown(msg, true, nil)
+		}
 	case !utf8.Valid(msg):
 		s.shut(CloseInvalidText, "text must be UTF-8")
 	default:

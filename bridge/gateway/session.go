@@ -41,8 +41,10 @@ type session struct {
 
 	mu       sync.Mutex
 	places   places
-	requests *requests // nil until the first
-	code     int       // with which we close, 0 if we do not
+	more     *memberships // nil until the first
+	alias    string       // see name; "" until it is needed
+	requests *requests    // nil until the first
+	code     int          // with which we close, 0 if we do not
 	ended    bool
 }
 
@@ -100,6 +102,7 @@ func (s *session) end(err error) {
 		r.asks = nil
 		s.leave(r)
 	}
+	s.leaveAll(followed)
 	s.places = places{}
 	pending := s.requests
 	s.mu.Unlock()

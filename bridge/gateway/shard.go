@@ -38,8 +38,8 @@ type shard struct {
 type itemKind uint8
 
 const (
-	itemDeliver itemKind = iota
-	itemDeliverTo // to one receiver alone
+	itemDeliver   itemKind = iota
+	itemDeliverTo          // to one receiver alone
 	itemJoined
 	itemLeft
 	itemClosed
@@ -47,6 +47,7 @@ const (
 	itemEnded     // a session has ended
 	itemDirect    // frames for one session
 	itemPublished // an answer to a publish
+	itemPlaced    // an answer to a join
 	itemShut      // close a session
 	itemAll       // a frame for every session
 	itemHealth    // an outage began or ended
@@ -60,7 +61,7 @@ type item struct {
 	kind    itemKind
 	topic   string
 	session *session
-	ptr     any // *topic.Batch, *addressed, *joining, *receiver, error, []byte, *publication, *shutting, *health, *lost, func()
+	ptr     any // *topic.Batch, *addressed, *joining, *receiver, error, []byte, *publication, *placing, *shutting, *health, *lost, func()
 }
 
 type joining struct {
@@ -73,16 +74,25 @@ type shutting struct {
 	reason string
 }
 
-// receiver is a session's place in one topic.
+// receiver is a session's place in one topic, or in what stands beside the topics.
 type receiver struct {
 	session *session
 	topic   string
 	at      int // index in the audience, -1 outside; owned by the shard
 	slow    topic.Slow
+	channel channel
 
 	// Guarded by session.mu.
-	asks []ask // unanswered; the first is with the topic
 	gone bool  // unsubscribed
+	in   bool  // a seat: it has been let in
+	asks []ask // unanswered; the first is with the topic
+
+	// What comes with a topic, guarded by session.mu.
+	moved    bool // the client's cursor is there
+	presence *receiver
+	cursors  *receiver
+
+	role string // in a group
 }
 
 // An ask is what a client wanted with one subscribe.
@@ -223,6 +233,8 @@ func (s *shard) route(i *item) {
 		s.append(i.session, i.ptr.([]byte))
 	case itemPublished:
 		s.published(i.session, i.ptr.(*publication))
+	case itemPlaced:
+		s.placed(i.session, i.ptr.(*placing))
 	case itemShut:
 		how := i.ptr.(*shutting)
 		s.flush(i.session)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"strings"
 	"sync/atomic"
 
 	"github.com/troupe-rt/troupe/topic"
@@ -80,6 +81,10 @@ func (s *session) onUnsubscribe(f *frame) error {
 	if err != nil {
 		return err
 	}
+	if about, ok := strings.CutPrefix(string(name), presencePrefix); ok {
+		s.unwatch(about)
+		return nil
+	}
 	n, reason := s.named(name)
 	if reason != "" {
 		s.send(appendError(nil, nil, reason, "topic is not one that clients can follow"))
@@ -122,7 +127,7 @@ func (s *session) subscribe(name []byte, a ask) {
 // mayFollow returns the reason why the client may not follow a topic.
 func (s *session) mayFollow(name string) string {
 	s.mu.Lock()
-	full := s.places.len() >= s.g.o.Limits.MaxTopics && s.places.get(name) == nil
+	full := s.full() && s.places.get(name) == nil
 	s.mu.Unlock()
 	if full {
 		return reasonRate
@@ -167,6 +172,7 @@ func (s *session) forget(r *receiver) bool {
 	s.g.m.subscriptions.Dec()
 	r.gone = true
 	s.leave(r)
+	s.detach(r)
 	return true
 }
 
@@ -180,6 +186,9 @@ func (s *session) answered(r *receiver, err error) (a ask, open []ask) {
 		return ask{}, nil
 	}
 	a, r.asks = r.asks[0], r.asks[1:]
+	if err == nil && !r.gone {
+		s.attach(r)
+	}
 	if err == nil && len(r.asks) > 0 && !r.gone {
 		err = s.join(r)
 		if err == nil {
@@ -220,10 +229,17 @@ func (s *session) gaveUp(r *receiver) []ask {
 func (s *session) lost(r *receiver) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended || !s.places.remove(r) {
+	if s.ended {
+		return false
+	}
+	if r.channel != onTopic {
+		return s.vacate(r)
+	}
+	if !s.places.remove(r) {
 		return false
 	}
 	s.g.m.subscriptions.Dec()
 	r.gone = true
+	s.detach(r)
 	return true
 }

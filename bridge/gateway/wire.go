@@ -194,3 +194,27 @@ func appendStale(b []byte, l *lost) []byte {
 	}
 	return end(append(b, `}}`...), m)
 }
+
+func appendJoined(b []byte, group, role string, ref []byte) []byte {
+	b, m := begin(b)
+	b = quote(append(b, `{"type":"joined","group":`...), group)
+	b = quote(append(b, `,"role":`...), role)
+	b = appendRef(b, "ref", ref)
+	return end(append(b, '}'), m)
+}
+
+func appendJoinDenied(b []byte, group string, ref []byte, reason string) []byte {
+	b, m := begin(b)
+	b = quote(append(b, `{"type":"join-denied","group":`...), group)
+	b = quote(append(b, `,"reason":`...), reason)
+	b = appendRef(b, "ref", ref)
+	return end(append(b, '}'), m)
+}
+
+// appendRefusal ends what a receiver had.
+func appendRefusal(b []byte, r *receiver, ref []byte, reason string) []byte {
+	if r.channel == onGroup {
+		return appendJoinDenied(b, subject(r.topic), ref, reason)
+	}
+	return appendDenied(b, r.topic, ref, reason)
+}
