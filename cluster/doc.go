@@ -22,8 +22,15 @@
 //     (TestREP11Emptied), one that restarted from an old snapshot as soon as it is
 //     back (TestREP11OldSnapshot): receivers are told by `truncated`.
 //   - Who writes garbage into Redis reaches nobody (TestBUS09Garbage).
-//   - Drain runs the hooks newest first, then gives the lease back, then stops
-//     the topics, then the actors (TestDrainOrder). A publish that was accepted
+//   - Who was on a node that is killed leaves for all, each seen once, within 10 s
+//     (TestKilledNodeIsCleanedUpAfter); members of a node that was only cut off are shown
+//     again when it is back (TestPausedNodeShowsItsMembersAgain), those that an emptied
+//     Redis lost are written back (TestRoomsSurviveEmptiedRedis).
+//   - A node that stops takes its members along, and gives its lease back when that is
+//     done (TestDrainedNodeLeavesRooms). If it can not, it lets the lease run out, and the
+//     others do it (TestUncleanNodeIsLeftToOthers).
+//   - Drain runs the hooks newest first, then stops presence, groups and cursors, then
+//     the topics, then gives the lease back, then stops the actors (TestDrainOrder). A publish that was accepted
 //     before is answered (TestDrainAnswersWhatWasAccepted).
 //   - Drain returns soon after its context has ended, and its error names what
 //     did not finish (TestDrainIsBounded). Calls after the first share its
@@ -35,9 +42,10 @@
 //
 // # Order
 //
-// Up: metrics, actors, storage and relay, topics, lease; then whoever calls
-// OnDrain. Down: the hooks, lease, topics, relay and storage, actors. Storage
-// in memory has nothing to stop.
+// Up: metrics, actors, storage and relay, topics, lease, then presence, groups and cursors,
+// which keep what they have under the life of the lease; then whoever calls OnDrain. Down:
+// the hooks, presence, groups and cursors at the same time, topics, lease, relay and
+// storage, actors. Storage in memory has nothing to stop.
 //
 // # Messages
 //
