@@ -45,9 +45,10 @@ type actor struct {
 	following bool
 	follows   bool // frames arrive
 	loading   bool
-	again     bool // and the answer may be older than what is asked for
-	resting   bool // a backend failed; retry is on its way
-	eager     bool // somebody wants to hear of the failure at once
+	again     bool   // and the answer may be older than what is asked for
+	asked     string // the epoch when it was asked
+	resting   bool   // a backend failed; retry is on its way
+	eager     bool   // somebody wants to hear of the failure at once
 	hole      uint64
 	checking  bool
 	timed     bool // a look is on its way

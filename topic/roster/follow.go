@@ -47,7 +47,7 @@ func (a *actor) load(c *actors.Context[message]) {
 	if a.loading {
 		return
 	}
-	a.loading = true
+	a.loading, a.asked = true, a.state.epoch
 	call := func(ctx context.Context) message {
 		ctx, cancel := context.WithTimeout(ctx, a.r.cfg.Timeout)
 		defer cancel()
@@ -64,7 +64,8 @@ func (a *actor) load(c *actors.Context[message]) {
 // loaded takes in the roster as the Store has it.
 func (a *actor) loaded(c *actors.Context[message], m *loaded) {
 	a.loading = false
-	if a.again && m.err == nil {
+	// What was read may be from before an epoch that was learned of meanwhile.
+	if m.err == nil && (a.again || a.state.known && a.state.epoch != a.asked && a.state.epoch != m.snapshot.Epoch) {
 		a.again = false
 		a.load(c)
 		return

@@ -139,10 +139,13 @@ func (a *actor) applied(c *actors.Context[message], m *applied) {
 	}
 	switch {
 	case errors.Is(m.err, ErrClosed):
-		a.shut()
+		a.turnedAway(m.batch)
 		return
 	case m.err != nil:
 		a.unwritten(c, m)
+		return
+	}
+	if a.overtaken(m) {
 		return
 	}
 	if a.wrote != "" && a.wrote != m.answer.Epoch {
@@ -279,25 +282,4 @@ func (a *actor) sessions() []Session {
 		all = append(all, s.Session)
 	}
 	return all
-}
-
-// shut ends the roster for everybody: it was closed. What is with the Store at
-// this moment is taken back when its answer is here.
-func (a *actor) shut() {
-	a.state.shut()
-	a.out.Send(a.face.Mark(a.seen(), MarkClosed))
-	a.r.m.members.Sub(float64(len(a.local.seats)))
-	for name, s := range a.local.seats {
-		a.local.take(name)
-		a.disappoint(s, ErrClosed)
-	}
-	for _, m := range a.local.keys {
-		m.linger = nil
-		if !m.busy {
-			m.shown, m.unsure = nil, false
-		}
-		a.local.mark(m)
-	}
-	a.r.m.receivers.Sub(float64(a.out.Len()))
-	a.out.Empty()
 }
