@@ -13,13 +13,18 @@ import (
 	"github.com/troupe-rt/troupe/topic"
 )
 
-// join has a client enter and waits for the answer.
+// join has a client enter, and waits until it has the first frames.
 func (n *node) join(t testing.TB, name, identity, role string) *client {
 	t.Helper()
 	c := newClient(identity)
 	c.enter(t, n, name, role)
 	if _, err := c.answer(t); err != nil {
 		t.Fatalf("%s joins: %v", identity, err)
+	}
+	select {
+	case <-c.began:
+	case <-time.After(30 * time.Second):
+		t.Fatalf("%s was sent nothing", identity)
 	}
 	return c
 }
@@ -29,6 +34,7 @@ type client struct {
 	identity string
 	data     string
 	answers  chan answer
+	began    chan struct{}
 
 	mu    sync.Mutex
 	words []string // short
@@ -42,7 +48,7 @@ type answer struct {
 }
 
 func newClient(identity string) *client {
-	return &client{identity: identity, answers: make(chan answer, 100)}
+	return &client{identity: identity, answers: make(chan answer, 100), began: make(chan struct{}, 100)}
 }
 
 func (c *client) joiner(role string) group.Joiner {
@@ -91,6 +97,7 @@ func (c *client) Joined(_ string, _ any, j topic.Joined) {
 	if j.Missed != nil {
 		c.take(j.Missed.Events)
 	}
+	c.began <- struct{}{}
 }
 
 // take writes events down: the group's own as "join ann admin 2", others with a colon.

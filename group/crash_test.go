@@ -154,3 +154,84 @@ func known(before []string, words []string) []string {
 	}
 	return slices.Sorted(maps.Keys(in))
 }
+
+// TestReopenedAtOnce joins a group that was closed and opened again while its actor
+// still looks at what it was.
+func TestReopenedAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, lag := range map[string]func(*faulty){
+		"what was read comes late": func(f *faulty) { f.lag = time.Second },
+		"calls take long":          func(f *faulty) { f.delay = 300 * time.Millisecond },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inMemory(2)(t, func(w *world) {
+				fill(w)
+				w.first().store.set(lag)
+				if err := w.first().CloseGroup(w.Context(), "g"); err != nil {
+					w.Fatal(err)
+				}
+				w.settle() // until the look is under way
+				if err := w.last().Reopen(w.Context(), "g"); err != nil {
+					w.Fatal(err)
+				}
+				ann := w.first().join(w, "g", "ann", "")
+				time.Sleep(10 * time.Second)
+				ann.hears(w, "join ann member 1", "members ann")
+				w.count("g", 1)
+			})
+		})
+	}
+}
+
+// TestClosedWhileJoining has joins meet the end of their group.
+func TestClosedWhileJoining(t *testing.T) {
+	t.Parallel()
+	for _, takes := range []time.Duration{0, time.Millisecond, 3 * time.Millisecond, 5 * time.Millisecond} {
+		t.Run(takes.String(), func(t *testing.T) {
+			t.Parallel()
+			inMemory(2)(t, func(w *world) { closedWhileJoining(w, takes) })
+		})
+	}
+}
+
+func closedWhileJoining(w *world, takes time.Duration) {
+	fill(w)
+	w.first().store.set(func(f *faulty) { f.delay = 2 * time.Millisecond })
+	var all []*client
+	for i := range 10 {
+		c := newClient(fmt.Sprint("c", i))
+		c.enter(w, w.first(), "g", "")
+		all = append(all, c)
+		time.Sleep(time.Millisecond / 2)
+	}
+	time.Sleep(takes)
+	if err := w.last().CloseGroup(w.Context(), "g"); err != nil {
+		w.Fatal(err)
+	}
+	for _, c := range all {
+		_, err := c.answer(w)
+		switch {
+		case errors.Is(err, group.ErrClosed):
+		case err != nil:
+			w.Errorf("%s: %v", c.identity, err)
+		default:
+			w.eventually("it heard of the end", func() error {
+				if words := c.heard(); len(words) == 0 || words[len(words)-1] != "close null" {
+					return fmt.Errorf("heard %q", words)
+				}
+				return nil
+			})
+		}
+	}
+	w.count("g", 0)
+	if ms, err := w.first().LocalMembers(w.Context(), "g"); err != nil || len(ms) != 0 {
+		w.Errorf("%v, %v", ms, err)
+	}
+	time.Sleep(2 * time.Minute) // nothing keeps the actors
+	for _, n := range w.nodes {
+		if n.Len() != 0 {
+			w.Errorf("%d groups", n.Len())
+		}
+	}
+}

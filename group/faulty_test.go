@@ -18,6 +18,7 @@ type faulty struct {
 	fail  error
 	late  error // fails what has been done
 	delay time.Duration
+	lag   time.Duration // of what Load has read
 	calls int
 }
 
@@ -32,16 +33,24 @@ func (f *faulty) before(ctx context.Context) error {
 	fail, delay := f.fail, f.delay
 	f.calls++
 	f.mu.Unlock()
-	if delay > 0 {
-		timer := time.NewTimer(delay)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if err := pause(ctx, delay); err != nil {
+		return err
 	}
 	return fail
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (f *faulty) after(err error) error {
@@ -62,7 +71,11 @@ func (f *faulty) Load(ctx context.Context, name string) (roster.Snapshot, error)
 	if err := f.before(ctx); err != nil {
 		return roster.Snapshot{}, err
 	}
-	return f.Store.Load(ctx, name)
+	s, err := f.Store.Load(ctx, name)
+	f.mu.Lock()
+	lag := f.lag
+	f.mu.Unlock()
+	return s, errors.Join(err, pause(ctx, lag))
 }
 
 func (f *faulty) Check(ctx context.Context, name string) (roster.Standing, error) {
