@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/troupe-rt/troupe/cluster/lease"
+	"github.com/troupe-rt/troupe/cursor"
 	"github.com/troupe-rt/troupe/group"
 	"github.com/troupe-rt/troupe/persistence/redisconn"
 	"github.com/troupe-rt/troupe/presence"
@@ -43,6 +44,11 @@ type Config struct {
 	//
 	// Defaults to presence.Policy's defaults for every topic.
 	Presence []presence.Policy
+
+	// Cursors says the same of cursors.
+	//
+	// Defaults to cursor.Policy's defaults for every topic.
+	Cursors []cursor.Policy
 
 	// Groups say how groups behave. With some, only names that one of them fits are
 	// groups.
@@ -150,6 +156,7 @@ func (c Config) validate() error {
 	}
 	checkPolicies(add, "topics", c.Topics)
 	checkPolicies(add, "presence", c.Presence)
+	checkPolicies(add, "cursors", c.Cursors)
 	checkPolicies(add, "groups", c.Groups)
 	return errors.Join(faults...)
 }

@@ -26,6 +26,7 @@
 //     (TestKilledNodeIsCleanedUpAfter); members of a node that was only cut off are shown
 //     again when it is back (TestPausedNodeShowsItsMembersAgain), those that an emptied
 //     Redis lost are written back (TestRoomsSurviveEmptiedRedis).
+//   - The cursors of a node go with it (TestCursorsGoWithTheirNode).
 //   - A node that stops takes its members along, and gives its lease back when that is
 //     done (TestDrainedNodeLeavesRooms). If it can not, it lets the lease run out, and the
 //     others do it (TestUncleanNodeIsLeftToOthers).

@@ -7,6 +7,7 @@ import (
 
 	"github.com/troupe-rt/troupe/actors/breaker"
 	"github.com/troupe-rt/troupe/cluster/lease"
+	"github.com/troupe-rt/troupe/cursor"
 	"github.com/troupe-rt/troupe/group"
 	"github.com/troupe-rt/troupe/persistence/memstore"
 	"github.com/troupe-rt/troupe/persistence/redisstore"
@@ -14,16 +15,18 @@ import (
 	"github.com/troupe-rt/troupe/topic"
 )
 
-// rooms is what a node has beside its topics: who is there, and the groups
-// they are in.
+// rooms is what a node has beside its topics: who is there, where they point, and
+// the groups they are in.
 type rooms struct {
 	presence *presence.Presence
+	cursors  *cursor.Boards
 	groups   *group.Groups
 }
 
 // ports are what rooms stand on.
 type ports struct {
 	rosters group.Store
+	cursors cursor.Store
 	relay   topic.Relay
 	node    string
 	life    func() string
@@ -37,7 +40,7 @@ func (n *Node) ports(name string) ports {
 	}
 	r := n.redis
 	return ports{
-		rosters: redisstore.NewRosters(r.conn), relay: r.bus, node: name,
+		rosters: redisstore.NewRosters(r.conn), cursors: redisstore.NewCursors(r.conn), relay: r.bus, node: name,
 		life: func() string { return lifeOf(r.agent.Self()) },
 		// Those who are dead and still to be cleaned up after count as alive: that is under way.
 		alive: func(life string) bool { return !r.agent.Gone(memberOf(life)) },
@@ -69,6 +72,13 @@ func (n *Node) furnish(cfg Config, p ports) (err error) {
 	if err != nil {
 		return err
 	}
+	n.rooms.cursors, err = cursor.Start(cursor.Config{
+		System: n.system, Store: p.cursors, Relay: p.relay, Node: p.node, Life: p.life,
+		Policies: cfg.Cursors, Logger: n.logger, Registerer: cfg.Registerer,
+	})
+	if err != nil {
+		return err
+	}
 	if n.redis != nil {
 		n.tend(n.redis.agent)
 	}
@@ -85,6 +95,12 @@ func (n *Node) tend(agent *lease.Agent) {
 	agent.OnLost(func(lease.Member, lease.Member) {
 		r.presence.Reborn()
 		r.groups.Reborn()
+		r.cursors.Recheck()
+	})
+	agent.OnChange(func(c lease.Change) {
+		if c.Kind == lease.Died || c.Kind == lease.Left {
+			r.cursors.Forget(lifeOf(c.Member))
+		}
 	})
 	agent.OnEmptied(func() {
 		n.logger.Warn("redis was emptied; what is known here is compared with it", "backend", "redis")
@@ -102,6 +118,7 @@ func (n *Node) tend(agent *lease.Agent) {
 func (r *rooms) recheck() {
 	r.presence.Recheck()
 	r.groups.Recheck()
+	r.cursors.Recheck()
 }
 
 // close ends what furnish started, all at the same time. Clean is false if others have to
@@ -114,12 +131,19 @@ func (r *rooms) close(ctx context.Context) (clean bool, err error) {
 	if r.groups != nil {
 		parts = append(parts, part{"groups", r.groups.Stop})
 	}
-	err = errors.Join(together(ctx, parts)...)
-	return err == nil, err
+	buried := len(parts)
+	if r.cursors != nil {
+		parts = append(parts, part{"cursors", r.cursors.Close})
+	}
+	errs := together(ctx, parts)
+	return errors.Join(errs[:buried]...) == nil, errors.Join(errs...)
 }
 
 // Presence is who is on the node's topics.
 func (n *Node) Presence() *presence.Presence { return n.rooms.presence }
+
+// Cursors are the boards of the node's topics.
+func (n *Node) Cursors() *cursor.Boards { return n.rooms.cursors }
 
 // Groups are the groups that this node serves.
 func (n *Node) Groups() *group.Groups { return n.rooms.groups }
