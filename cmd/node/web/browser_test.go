@@ -244,7 +244,7 @@ func TestClientInABrowser(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	w := open(t, 800, 600)
-	for file, least := range map[string]int{"connection_test.js": 15, "topics_test.js": 20} {
+	for file, least := range map[string]int{"connection_test.js": 15, "topics_test.js": 20, "beside_test.js": 16} {
 		w.visit(server.URL + "/blank")
 		verdicts := get[[]verdict](w, `import("/testdata/`+file+`").then((m) => m.run())`)
 		if len(verdicts) < least {

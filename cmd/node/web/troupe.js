@@ -7,7 +7,8 @@
 //   await client.publish('chat:lobby', 'message', { text: 'hello' });
 //
 // Events of a topic with history arrive in order, each once, and `gap` tells what is lost; a
-// publish is stored once, or rejected.
+// publish is stored once, or rejected. Beside topics there are presence(), cursors() and join().
+// After a reconnect everything is as it was, by itself.
 
 /** @typedef {{topic: string, event: string, data: any, seq?: number, epoch?: string}} TopicEvent
  *   seq and epoch are the position, in topics with history.
@@ -19,7 +20,9 @@
  *   knows how many. stale: events after the time since (ms), or numbers from..to, may be missing.
  * @typedef {{token?: string | (() => string | Promise<string>), positions?: 'session',
  *   minDelay?: number, maxDelay?: number}} Options  A token function is asked before each attempt.
- *   positions: kept in sessionStorage, a reload continues. Delays: 500 to 30,000 ms, +-25 %. */
+ *   positions: kept in sessionStorage, a reload continues. Delays: 500 to 30,000 ms, +-25 %.
+ * @typedef {{key: string, user: any, data: any}} Cursor  data: what its client has sent.
+ * @typedef {{key: string, role: string, data: any}} Member */
 
 const FINAL = [1008, 4401, 4403]; // close codes after which nothing is tried
 const TRANSIENT = ['UNAVAILABLE', 'RATE_LIMITED', 'INTERNAL_ERROR'];
@@ -29,29 +32,37 @@ const RESEND = 110_000;  // ms; a node forgets an id after two minutes, and stor
 const SILENCE = 150_000; // ms; a node speaks every 60 s, so this socket is dead
 const OPENING = 20_000;  // ms for a socket to open
 const STABLE = 5_000;    // ms after which delays start small again
+const PACE = 50;         // ms between two positions of a cursor; a node shows no more
 
-/** code: a reason of the protocol, CLOSED, QUEUE_FULL, or UNKNOWN_OUTCOME (sent, never answered). */
+/** code: a reason of the protocol, CLOSED, QUEUE_FULL, or UNKNOWN_OUTCOME (sent, never answered).
+ * retryAfterMs: with RATE_LIMITED, when it may be tried again. */
 export class TroupeError extends Error {
   name = 'TroupeError';
   constructor(code, message = code, retryAfterMs) { super(message); Object.assign(this, { code, retryAfterMs }); }
 }
 
-/** Connects, and stays connected until close(). The url may be relative to the page.
- * @param {string} [url] @param {Options} [options] */
+/** Connects, and stays connected until close(). An url may be relative to the page; several are
+ * tried in turn. A function is asked before each attempt.
+ * @param {string | string[] | (() => string | string[])} [url] @param {Options} [options] */
 export function connect(url = '/ws', options = {}) { return new Client(url, options); }
 
 class Client {
   #url; #options; #ws = null; #turn = 0; #attempt = 0; #openedAt = 0; #heardAt = 0;
-  #timer; #watch; #session = ''; #ref = 0; #stored = {};
+  #timer; #watch; #session = ''; #ref = 0; #stored = {}; #key; #urls; #at = 0; #tab = newId();
   #topics = new Map();    // name -> {name, handlers, seq, epoch, accepted, ref, waiters}
   #publishes = new Map(); // ref -> {frame, resolve, reject, firstSent, turn}, oldest first
+  #rosters = new Map();   // topic -> {members, version, handlers}
+  #boards = new Map();    // topic -> {others, mine, sentAt, timer, handlers}
+  #seats = new Map();     // group -> {name, asked, role, members, accepted, ref, waiters, handlers}
   #listeners = new Map();
   #ended = new AbortController();
 
   /** @type {Status} */ status = { state: 'connecting', attempt: 0 };
 
   constructor(url, options) {
-    this.#url = new URL(url, location.href).href.replace(/^http/, 'ws');
+    this.#url = url;
+    this.#urls = this.#addresses();
+    this.#key = `troupe:${this.#urls[0].split('?')[0]}`;
     this.#options = { minDelay: 500, maxDelay: 30_000, ...options };
     if (options.positions) try { this.#stored = JSON.parse(sessionStorage[this.#key]); } catch { /* none */ }
     const { signal } = this.#ended;
@@ -62,7 +73,7 @@ class Client {
     this.#connect();
   }
 
-  /** Listens to status (Status), gap (Gap), denied ({topic, reason}: a subscription has ended),
+  /** Listens to status (Status), gap (Gap), denied ({topic or group, reason}: it has ended),
    * event (TopicEvents nobody subscribed to), frame ({out, text}: all sent and received),
    * resumed (gaps are filled or told), degraded and recovered ({backend, at, reason}: a backend
    * of the node), welcome and error of the node. Returns what ends it. */
@@ -115,10 +126,79 @@ class Client {
     });
   }
 
+  /** Who is on a topic, on all nodes. Subscribers are members; others only watch. changed is
+   * called after each change of members with {joins, leaves}, Maps of what is new and gone.
+   * @returns {{members: Map<string, any>, close: () => void}} */
+  presence(topic, changed = () => {}) {
+    let p = this.#rosters.get(topic);
+    if (!p) {
+      this.#rosters.set(topic, p = { members: new Map(), version: -1, handlers: new Set() });
+      if (this.#topics.get(topic)?.accepted !== false) this.#askWho(topic);
+    }
+    p.handlers.add(changed);
+    const close = () => {
+      if (!p.handlers.delete(changed) || p.handlers.size > 0) return;
+      this.#rosters.delete(topic);
+      this.#send({ type: 'unsubscribe', topic: `__presence:${topic}` });
+    };
+    return { members: p.members, close };
+  }
+
+  /** Pointers on a topic that is subscribed to. send shows one's own, an object; the last one counts
+   * and is shown again after a reconnect. changed is called after each change of others.
+   * @returns {{others: Map<string, Cursor>, send: (data: object) => void, close: () => void}} */
+  cursors(topic, changed = () => {}) {
+    let b = this.#boards.get(topic);
+    if (!b) {
+      this.#boards.set(topic, b = { others: new Map(), mine: null, sentAt: 0, timer: 0, handlers: new Set() });
+      if (this.#topics.get(topic)?.accepted) this.#send({ type: 'cursor-snapshot', topic });
+    }
+    b.handlers.add(changed);
+    const send = (data) => { b.mine = { ...data, tab: this.#tab }; this.#point(topic, b); };
+    const close = () => {
+      if (!b.handlers.delete(changed) || b.handlers.size > 0) return;
+      clearTimeout(b.timer);
+      this.#boards.delete(topic);
+    };
+    return { others: b.others, send, close };
+  }
+
+  /** Takes a place in a group, or rejects with FULL, CLOSED, INVALID_ROLE and so on. handler gets the
+   * group's events; its own, with system: true, keep members current.
+   * @param {(e: {event: string, data: any, system?: boolean}) => void} handler
+   * @returns {Promise<{role: string, members: Map<string, Member>}>} */
+  join(group, { role } = {}, handler = () => {}) {
+    if (this.#ended.signal.aborted) return Promise.reject(new TroupeError('CLOSED'));
+    let s = this.#seats.get(group);
+    if (!s) {
+      s = { name: group, asked: role, members: new Map(), accepted: false, ref: 0, waiters: [], handlers: new Set() };
+      this.#seats.set(group, s);
+      this.#ask(s);
+    }
+    s.handlers.add(handler);
+    if (s.accepted) return Promise.resolve({ role: s.role, members: s.members });
+    return new Promise((resolve, reject) => s.waiters.push({ resolve, reject }));
+  }
+
+  /** Gives the place in a group up. */
+  leave(group) {
+    const s = this.#seats.get(group);
+    if (!s) return;
+    this.#drop(s, new TroupeError('CLOSED', 'left'));
+    this.#send({ type: 'leave', group });
+  }
+
   /** Tries at once instead of waiting. */
   retry() {
     if (this.status.state !== 'waiting') return;
     this.#attempt = 0;
+    this.#connect();
+  }
+
+  /** Connects anew at once, because the url or the token would be another one now. */
+  reconnect() {
+    if (this.#ended.signal.aborted) return;
+    this.#detach();
     this.#connect();
   }
 
@@ -137,7 +217,8 @@ class Client {
     try {
       if (typeof token === 'function') token = await token();
       if (turn !== this.#turn) return;
-      this.#ws = new WebSocket(this.#url, token ? ['troupe', `bearer.${token}`] : []);
+      this.#urls = this.#addresses();
+      this.#ws = new WebSocket(this.#urls[this.#at % this.#urls.length], token ? ['troupe', `bearer.${token}`] : []);
     } catch (err) {
       return mine(() => this.#lost(0, String(err)))();
     }
@@ -164,6 +245,12 @@ class Client {
       this.#send({ type: 'subscribe-batch', topics: part.map((t) => t.name), ref });
     }
     for (const t of topics) if (!plain(t)) this.#ask(t);
+    for (const [topic, p] of this.#rosters) {
+      p.version = -1;
+      if (!this.#topics.has(topic)) this.#askWho(topic);
+    }
+    for (const s of this.#seats.values()) this.#ask(s);
+    for (const [topic, b] of this.#boards) this.#point(topic, b);
     this.#pump();
     this.#setStatus('open');
     if (this.#session && !known.length) this.#emit('resumed', {});
@@ -174,11 +261,13 @@ class Client {
     this.#detach();
     if (FINAL.includes(code)) return this.#end(code, reason);
     if (code === 1009) this.#rejectLargest();
-    if (code === 4429) this.#attempt = Math.max(this.#attempt, 5);
+    if (code === 4429) this.#attempt = Math.max(this.#attempt, 5 * this.#urls.length);
     const { minDelay, maxDelay } = this.#options;
+    const round = Math.floor(this.#attempt / this.#urls.length); // of all addresses
+    this.#at++;
     // 1001: the node drains, another is ready. Come soon, but not all at once.
     const delay = code === 1001 && this.#attempt === 0 ? Math.random() * 1000
-      : Math.min(minDelay * 2 ** this.#attempt, maxDelay) * (0.75 + Math.random() / 2);
+      : Math.min(minDelay * 2 ** round, maxDelay) * (0.75 + Math.random() / 2);
     this.#attempt++;
     this.#timer = setTimeout(() => this.#connect(), delay);
     this.#setStatus('waiting', { delay, code, reason });
@@ -191,7 +280,8 @@ class Client {
     clearInterval(this.#watch);
     this.#setStatus('closed', { code, reason });
     const err = new TroupeError('CLOSED', `closed: ${code} ${reason}`);
-    for (const t of [...this.#topics.values()]) this.#drop(t, err);
+    for (const t of [...this.#topics.values(), ...this.#seats.values()]) this.#drop(t, err);
+    for (const b of this.#boards.values()) clearTimeout(b.timer);
     for (const ref of [...this.#publishes.keys()]) this.#settle(ref, err);
   }
 
@@ -221,14 +311,19 @@ class Client {
     this.#emit('frame', { out: false, text });
     const f = JSON.parse(text);
     const t = this.#topics.get(f.topic);
-    const asked = t && t.ref === f.ref; // not the answer to an older question
+    const s = this.#seats.get(f.group);
+    const asked = (t ?? s)?.ref === f.ref; // not the answer to an older question
     switch (f.type) {
       case undefined: return this.#event(f);
       case 'batch': return f.events.forEach((e) => this.#event(e));
       case 'welcome': this.#session = f.sessionId; // falls through
       case 'resumed': return this.#emit(f.type, f);
-      case 'subscribed': return asked && this.#accepted(t, f);
-      case 'subscribe-denied': return asked && this.#denied(t, f.reason);
+      case 'subscribed': return t && asked && this.#accepted(t, f);
+      case 'subscribe-denied': // without a ref: the node can not go on with it
+        if (!t) return this.#without(f);
+        return (asked || (t.accepted && f.ref === undefined)) && this.#denied(t, f.reason);
+      case 'joined': return s && asked && this.#seated(s, f.role);
+      case 'join-denied': return s && asked && this.#denied(s, f.reason);
       case 'published': return this.#settle(f.ref, null, f);
       case 'publish-denied': return this.#settle(f.ref, new TroupeError(f.reason, f.reason, f.retryAfterMs));
       case 'error': return this.#error(f);
@@ -236,15 +331,15 @@ class Client {
   }
 
   #error(f) {
-    const topics = [...this.#topics.values()].filter((t) => t.ref === f.ref);
-    for (const t of topics) this.#denied(t, f.code, f.message);
-    if (!this.#settle(f.ref, new TroupeError(f.code, f.message)) && !topics.length) this.#emit('error', f);
+    const asked = [...this.#topics.values(), ...this.#seats.values()].filter((t) => t.ref === f.ref);
+    for (const t of asked) this.#denied(t, f.code, f.message);
+    if (!this.#settle(f.ref, new TroupeError(f.code, f.message)) && !asked.length) this.#emit('error', f);
   }
 
   #event(e) {
     const t = this.#topics.get(e.topic);
     if (e.topic === '__system') this.#emit(e.event, e.data);
-    if (!t) return this.#emit('event', e);
+    if (!t) return this.#beside(e) || this.#emit('event', e);
     if (!t.accepted) return; // meant for an earlier subscription
     if (e.seq !== undefined) {
       if (e.seq <= t.seq) return; // seen
@@ -271,27 +366,121 @@ class Client {
 
   #ask(t) {
     t.ref = ++this.#ref;
-    this.#send({ type: 'subscribe', topic: t.name, ref: t.ref, since: t.seq, epoch: t.epoch });
+    this.#send(t.members ? { type: 'join', group: t.name, role: t.asked, ref: t.ref }
+      : { type: 'subscribe', topic: t.name, ref: t.ref, since: t.seq, epoch: t.epoch });
   }
 
   #accepted(t, { seq, epoch }) {
     t.accepted = true;
     t.seq ??= seq;
     t.epoch ??= epoch; // where it is not ours, `truncated` follows
+    const b = this.#boards.get(t.name);
+    if (b) this.#point(t.name, b);
     for (const w of t.waiters.splice(0)) w.resolve({ topic: t.name, seq, epoch });
   }
 
+  // Of topics and of groups.
   #denied(t, reason, message) {
-    const again = () => { if (this.#topics.get(t.name) === t) this.#ask(t); };
-    if (t.accepted && TRANSIENT.includes(reason)) return void setTimeout(again, 5000 + Math.random() * 5000);
+    if (t.accepted && TRANSIENT.includes(reason)) return this.#later(() => { if (this.#list(t).get(t.name) === t) this.#ask(t); });
     this.#drop(t, new TroupeError(reason, message));
-    if (t.accepted) this.#emit('denied', { topic: t.name, reason });
+    if (t.accepted) this.#emit('denied', { [t.members ? 'group' : 'topic']: t.name, reason });
   }
 
   #drop(t, err) {
-    this.#topics.delete(t.name);
-    delete this.#stored[t.name];
+    this.#list(t).delete(t.name);
+    if (!t.members) delete this.#stored[t.name];
     for (const w of t.waiters.splice(0)) w.reject(err);
+  }
+
+  #list(t) { return t.members ? this.#seats : this.#topics; }
+
+  #later(f) { setTimeout(() => { if (!this.#ended.signal.aborted) f(); }, 5000 + Math.random() * 5000); }
+
+  // ---- what stands beside the topics ----
+
+  #askWho(topic) { this.#send({ type: 'presence', topic }); }
+
+  // A topic may have no presence or no cursors. One that is subscribed to is asked for as a whole.
+  #without({ topic: name, reason }) {
+    const [, , topic] = SYSTEM.exec(name) ?? [];
+    if (!topic || !TRANSIENT.includes(reason)) return;
+    this.#later(() => {
+      const t = this.#topics.get(topic);
+      if (t) this.#ask(t); else if (this.#rosters.has(topic)) this.#askWho(topic);
+    });
+  }
+
+  #beside(e) {
+    const [, kind, name] = SYSTEM.exec(e.topic) ?? [];
+    const all = { presence: this.#rosters, cursor: this.#boards, group: this.#seats }[kind];
+    const it = all?.get(name);
+    if (!it) return false;
+    if (kind === 'presence') this.#who(name, it, e);
+    else if (kind === 'cursor') this.#pointed(it, e);
+    else this.#said(it, e);
+    return true;
+  }
+
+  #who(topic, p, { event, data, version }) {
+    let joins, leaves;
+    if (event === 'presence_state') {
+      joins = new Map(Object.entries(data));
+      leaves = new Map([...p.members].filter(([key]) => !joins.has(key)));
+      for (const [key, was] of p.members) if (same(was, joins.get(key))) joins.delete(key);
+    } else if (event === 'presence_diff' && p.version >= 0 && version > p.version) { // neither seen nor early
+      if (version > p.version + 1) { // one is missing: the node says all again
+        p.version = -1;
+        return this.#askWho(topic);
+      }
+      [joins, leaves] = [data.joins, data.leaves].map((o) => new Map(Object.entries(o)));
+    } else return;
+    p.version = version;
+    for (const key of leaves.keys()) p.members.delete(key);
+    for (const [key, now] of joins) p.members.set(key, now);
+    for (const f of [...p.handlers]) call(f, { joins, leaves });
+  }
+
+  #point(topic, b) {
+    const wait = b.sentAt + PACE - Date.now();
+    if (!b.mine || b.timer || !this.#openedAt || !this.#topics.get(topic)?.accepted) return;
+    if (wait > 0) {
+      b.timer = setTimeout(() => { b.timer = 0; this.#point(topic, b); }, wait);
+      return;
+    }
+    b.sentAt = Date.now();
+    this.#send({ type: 'cursor', topic, data: b.mine });
+  }
+
+  #pointed(b, { event, data }) {
+    if (event === 'snapshot') b.others.clear();
+    if (event === 'remove') {
+      for (const [at, c] of b.others) if (c.key === data.key) b.others.delete(at);
+    } else for (const c of [data].flat()) {
+      // The node knows connections. A tab that has another one is the same pointer still.
+      const tab = c.data?.tab;
+      const was = b.others.get(tab);
+      if (tab !== this.#tab) b.others.set(tab && (!was || same(was.user, c.user)) ? tab : c.key, c);
+    }
+    for (const f of [...b.handlers]) call(f);
+  }
+
+  #seated(s, role) {
+    Object.assign(s, { accepted: true, role });
+    for (const w of s.waiters.splice(0)) w.resolve({ role, members: s.members });
+  }
+
+  #said(s, e) {
+    const { event, data, system } = e;
+    if (system && event === 'members') {
+      s.members.clear();
+      for (const m of data) s.members.set(m.key, m);
+    } else if (system && event === 'join') s.members.set(data.key, data);
+    else if (system && event === 'leave') s.members.delete(data.key);
+    else if (system && event === 'close') {
+      s.members.clear();
+      this.#drop(s, new TroupeError('CLOSED'));
+    }
+    for (const f of [...s.handlers]) call(f, e);
   }
 
   // ---- publishes ----
@@ -332,7 +521,10 @@ class Client {
 
   #emit(type, value) { for (const f of [...this.#listeners.get(type) ?? []]) call(f, value); }
 
-  get #key() { return `troupe:${this.#url}`; }
+  #addresses() {
+    const urls = [typeof this.#url === 'function' ? this.#url() : this.#url].flat();
+    return urls.map((url) => new URL(url, location.href).href.replace(/^http/, 'ws'));
+  }
 
   #save = () => {
     if (!this.#options.positions) return;
@@ -340,6 +532,10 @@ class Client {
     try { sessionStorage[this.#key] = JSON.stringify(this.#stored); } catch { /* full or forbidden */ }
   };
 }
+
+const SYSTEM = /^__(presence|cursor|group):(.*)$/s;
+
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 // A handler's exception does not end the connection.
 function call(f, value) { try { f(value); } catch (err) { reportError(err); } }
