@@ -9,14 +9,14 @@ import (
 // A Store keeps the cursors of a cluster, for nodes that have missed how they came to be
 // where they are. It is written a few times a second and topic, not with every move.
 //
-// Of what is saved for a key the entry with the highest Number counts, in whatever order
-// calls take effect: an older one changes nothing. An entry vanishes by itself when its
-// ttl has passed, by the Store's clock; so does everything of a topic that is not
-// saved to any more. Data comes back byte for byte.
+// Of what is saved for a key the entry with the highest Number counts: an older one, or
+// an older removal, changes nothing, and the same one again neither. A Store need not
+// remember what was removed. An entry vanishes by itself when its ttl has passed, by the Store's
+// clock. Data comes back byte for byte.
 //
 // Methods are safe for concurrent use. After an error it is unknown whether the call
-// took effect, or in part; it may be repeated. Calls for one topic and life come one after
-// the other; one that failed must not take effect once a later one has.
+// took effect; it may be repeated. Calls of Save for one topic and life come one after the other;
+// one that failed must not take effect once a later one has.
 type Store interface {
 	// Save writes entries on behalf of a node's life: at most MaxEntries, no key twice.
 	// Entries' Life and Left are not looked at. The ttl is at least a second, and is that
