@@ -117,4 +117,3 @@ func batch(evs []*topic.Event) *topic.Batch {
 	}
 	return &topic.Batch{Events: evs}
 }
-
