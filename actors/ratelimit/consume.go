@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -42,7 +43,13 @@ func (l *Limits) Consume(ctx context.Context, name, key string, cost int) (Resul
 	if cost < 1 || cost > lim.policy.Points {
 		return Result{}, &InputError{Field: "cost", Rule: fmt.Sprintf("must be within 1 and the limit's %d points", lim.policy.Points)}
 	}
-	return l.take(ctx, lim, Want{Key: key, Cost: cost, Count: 1})
+	f := lim.faces.find(key)
+	if f != nil && ctx.Err() == nil {
+		if r, ok := l.decide(lim, f, cost); ok {
+			return r, nil
+		}
+	}
+	return l.ask(ctx, lim, f, key, cost)
 }
 
 // Peek tells how a key stands, by the Store, without consuming. Allowed is whether a
@@ -52,26 +59,58 @@ func (l *Limits) Peek(ctx context.Context, name, key string) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return l.take(ctx, lim, Want{Key: key})
+	return l.ask(ctx, lim, lim.faces.find(key), key, 0)
 }
 
-func (l *Limits) take(ctx context.Context, lim *limit, w Want) (Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.Timeout)
-	defer cancel()
-	grants, err := l.cfg.Store.Take(ctx, lim.policy, []Want{w})
+// decide answers a consume by what the node knows, if that is enough.
+func (l *Limits) decide(lim *limit, f *face, cost int) (Result, bool) {
+	k := f.known.Load()
+	if k == nil || cost == 0 {
+		return Result{}, false
+	}
+	if left, ok := k.lease.take(cost, l.clock); ok {
+		r := Result{Allowed: true, Remaining: left + k.grant.Remaining, Reset: k.grant.Reset}
+		lim.metrics.decided(r)
+		return r, true
+	}
+	r, ok := k.refuse(cost, l.clock())
+	if ok {
+		lim.metrics.decided(r)
+	}
+	return r, ok
+}
+
+// ask has the key's actor answer.
+func (l *Limits) ask(ctx context.Context, lim *limit, f *face, key string, cost int) (Result, error) {
+	m := &consume{limit: lim.policy.Name, cost: cost}
+	r, err := l.send(ctx, lim, f, key, m, &m.call)
+	if err != nil && errors.Is(err, ErrUnavailable) {
+		lim.metrics.errors.Inc()
+	}
+	return r, err
+}
+
+// send tells the key's actor a command and waits for the answer.
+func (l *Limits) send(ctx context.Context, lim *limit, f *face, key string, m message, c *call) (Result, error) {
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
+	c.wake = wakes.Get().(chan struct{})
+	var err error
+	switch {
+	case f != nil:
+		err = f.ref.Tell(m)
+	case l.live.Load() >= maxLive:
+		err = errOverloaded
+	default:
+		err = l.keeper.Tell(lim.policy.Name+"\x00"+key, m)
+	}
 	if err != nil {
-		return Result{}, unavailable(lim.policy.Name, err)
+		return Result{}, refusal(lim.policy.Name, err)
 	}
-	if len(grants) != 1 {
-		return Result{}, unavailable(lim.policy.Name, errAnswer)
+	r, err := c.wait(ctx, l.cfg.Timeout)
+	if err == errTimeout { //nolint:errorlint // wait's own, which is not wrapped yet
+		err = unavailable(lim.policy.Name, errTimeout)
 	}
-	g := grants[0]
-	r := Result{Allowed: g.Allowed == w.Count, Remaining: g.Remaining, Reset: g.Reset, Blocked: g.Blocked}
-	if w.Count == 0 {
-		r.Allowed = g.Remaining > 0
-	}
-	if !r.Allowed {
-		r.Retry = g.Next
-	}
-	return r, nil
+	return r, err
 }

@@ -23,6 +23,7 @@ var (
 	errTimeout    = errors.New("no answer in time")
 	errOverloaded = errors.New("too many wait")
 	errAnswer     = errors.New("the store answered something else")
+	errStore      = errors.New("the store panicked")
 	errPanicked   = errors.New("internal error, the actor panicked")
 )
 
@@ -43,7 +44,7 @@ func unavailable(limit string, err error) error {
 // refusal translates why an actor did not handle a message.
 func refusal(limit string, err error) error {
 	switch {
-	case errors.Is(err, actors.ErrClosed):
+	case errors.Is(err, actors.ErrClosed), errors.Is(err, ErrClosed):
 		return ErrClosed
 	case errors.Is(err, actors.ErrFull):
 		return unavailable(limit, errOverloaded)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -64,13 +66,29 @@ func (c Config) validate() error {
 // Limits are the rate limits of a node: an actor for each limit and key that is in
 // use. All methods are safe for concurrent use.
 type Limits struct {
-	cfg    Config
-	limits map[string]*limit
+	cfg      Config
+	patience time.Duration // bounds one call of the Store
+	local    bool          // the Store does no I/O
+	began    time.Time
+	limits   map[string]*limit
+	keeper   *actors.Keeper[message]
+	live     atomic.Int64 // actors
+
+	closed atomic.Bool
+	calls  sync.WaitGroup // of the Store, by lines
+	ctx    context.Context
+	stop   context.CancelFunc
 }
 
 // A limit is a Policy and what belongs to it.
 type limit struct {
-	policy Policy
+	policy  Policy
+	terms   Terms
+	metrics *limitMetrics
+	faces   faces
+
+	mu    sync.RWMutex
+	lines map[int]*line // by Place
 }
 
 // Start checks the configuration and takes up work. The error joins everything that is
@@ -83,12 +101,36 @@ func Start(cfg Config) (*Limits, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	l := &Limits{cfg: cfg, limits: make(map[string]*limit, len(cfg.Policies))}
+	l := &Limits{cfg: cfg, patience: cfg.Timeout / 2, began: time.Now(), limits: make(map[string]*limit, len(cfg.Policies))}
+	_, l.local = cfg.Store.(LocalStore)
+	l.ctx, l.stop = context.WithCancel(context.Background())
+	metrics := newMetrics(cfg.Registerer)
 	for _, p := range cfg.Policies {
-		l.limits[p.Name] = &limit{policy: p.WithDefaults()}
+		p = p.WithDefaults()
+		lim := &limit{policy: p, terms: p.Terms(), metrics: metrics(p.Name), lines: make(map[int]*line)}
+		lim.faces.init()
+		l.limits[p.Name] = lim
 	}
+	l.keeper = actors.NewKeeper(cfg.System, actors.Kind[message]{
+		Name:      "ratelimit",
+		New:       l.newActor,
+		IdleAfter: idleAfter,
+	})
 	return l, nil
 }
+
+// maxLive bounds the actors of a node. Keys beyond it fail.
+const maxLive = 1_000_000
+
+// idleAfter is how long the actor of a key stays that nobody asks for. It holds nothing
+// that the Store has not.
+const idleAfter = 10 * time.Second
+
+// clock is the node's own, in nanoseconds. It does not jump.
+func (l *Limits) clock() int64 { return int64(time.Since(l.began)) + 1 }
+
+// Len is how many keys have an actor right now.
+func (l *Limits) Len() int { return l.keeper.Len() }
 
 // Policy returns the limit of that name, and whether there is one.
 func (l *Limits) Policy(name string) (Policy, bool) {
@@ -100,8 +142,54 @@ func (l *Limits) Policy(name string) (Policy, bool) {
 }
 
 // Close refuses what comes from now on, and waits until what was asked for is answered,
-// or until ctx ends.
-func (l *Limits) Close(context.Context) error { return nil }
+// or until ctx ends; then what the Store is asked is given up.
+func (l *Limits) Close(ctx context.Context) error {
+	err := l.keeper.Close(ctx)
+	l.closed.Store(true)
+	for _, lim := range l.limits {
+		lim.barrier()
+	}
+	if err != nil {
+		l.stop()
+	}
+	done := make(chan struct{})
+	go func() { l.calls.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		l.stop() // the Store returns soon
+		<-done
+	}
+	l.stop()
+	return err
+}
+
+// barrier returns when no line can begin a call any more that did not see Limits.closed.
+func (lim *limit) barrier() {
+	lim.mu.RLock()
+	defer lim.mu.RUnlock()
+	for _, n := range lim.lines {
+		n.mu.Lock()
+		n.mu.Unlock() //nolint:staticcheck // to wait for who holds it
+	}
+}
+
+// line returns the line of a place.
+func (l *Limits) line(lim *limit, place int) *line {
+	lim.mu.RLock()
+	n := lim.lines[place]
+	lim.mu.RUnlock()
+	if n != nil {
+		return n
+	}
+	lim.mu.Lock()
+	defer lim.mu.Unlock()
+	if n = lim.lines[place]; n == nil {
+		n = &line{l: l, lim: lim}
+		lim.lines[place] = n
+	}
+	return n
+}
 
 // find returns a limit, or why there is none for this key.
 func (l *Limits) find(name, key string) (*limit, error) {

@@ -21,7 +21,11 @@ func (l *Limits) Ban(ctx context.Context, name, key string, d time.Duration) err
 	if err != nil {
 		return err
 	}
-	return l.change(ctx, lim, key, Change{Do: Ban, For: lim.policy.ban(d)})
+	err = l.change(ctx, lim, key, Change{Do: Ban, For: lim.policy.ban(d)})
+	if err == nil {
+		lim.metrics.bans.Inc()
+	}
+	return err
 }
 
 // Unban ends a ban or a block. The key has the points that it had before, and those
@@ -44,7 +48,12 @@ func (l *Limits) Clear(ctx context.Context, name string) error {
 	if lim == nil {
 		return fmt.Errorf("%w: %q", ErrUnknown, name)
 	}
-	if err := l.cfg.Store.Clear(ctx, lim.policy); err != nil {
+	if l.closed.Load() {
+		return ErrClosed
+	}
+	err := l.cfg.Store.Clear(ctx, lim.policy)
+	l.keeper.Broadcast(&forget{name})
+	if err != nil {
 		return failed(ctx, name, err)
 	}
 	return nil
@@ -59,12 +68,9 @@ func (l *Limits) alter(ctx context.Context, name, key string, c Change) error {
 }
 
 func (l *Limits) change(ctx context.Context, lim *limit, key string, c Change) error {
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.Timeout)
-	defer cancel()
-	if err := l.cfg.Store.Change(ctx, lim.policy, key, c); err != nil {
-		return unavailable(lim.policy.Name, err)
-	}
-	return nil
+	m := &alter{limit: lim.policy.Name, change: c}
+	_, err := l.send(ctx, lim, lim.faces.find(key), key, m, &m.call)
+	return err
 }
 
 // failed is what a call ends with whose context may have ended: that is the caller's

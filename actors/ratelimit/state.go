@@ -54,7 +54,7 @@ func (m *Meter) Take(now int64, t Terms, w Want) (g Grant, changed bool) {
 		g.Leased = int(min(c.free(t), int64(w.Ahead)))
 	}
 	if g.Leased > 0 {
-		g.LeaseFor = lasting(usable(c.lease(now, int64(g.Leased), t) - now))
+		g.LeaseFor = Usable(lasting(c.lease(now, int64(g.Leased), t) - now))
 	}
 	g.Remaining = int(c.free(t))
 	g.Next, g.Reset = lasting(c.next(now, t)), lasting(c.full(now, t))

@@ -49,9 +49,9 @@ func (t Terms) exact() bool {
 	return t.Kind != Bucket || t.Token <= maxUnits/t.Points
 }
 
-// usable is how long a node may use points whose lease the store remembers for d: clocks
+// Usable is how long a node may use points whose lease the store remembers for d: clocks
 // do not run equally fast.
-func usable(d int64) int64 { return d - ceilDiv(d, 64) }
+func Usable(d time.Duration) time.Duration { return d - d/64 }
 
 func gcd(a, b int64) int64 {
 	for b != 0 {

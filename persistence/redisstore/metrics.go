@@ -19,9 +19,12 @@ const (
 	callRead
 	callClear
 	callRenew
+	callTake
+	callChange
+	callForget
 )
 
-var callNames = [...]string{"append", "read", "clear", "renew"}
+var callNames = [...]string{"append", "read", "clear", "renew", "limits-take", "limits-change", "limits-clear"}
 
 func (c call) String() string { return callNames[c] }
 

@@ -1,0 +1,66 @@
+package ratelimit
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// States of a call. It leaves the first one once.
+const (
+	open uint32 = iota
+	answered
+	left // its caller has gone
+)
+
+// A call is a question with a caller who waits, but not for ever.
+type call struct {
+	state  atomic.Uint32
+	wake   chan struct{} // has room for one
+	result Result
+	err    error
+}
+
+// answer ends the call. The first answer counts. It never blocks.
+func (c *call) answer(r Result, err error) {
+	if c.state.CompareAndSwap(open, answered) {
+		c.result, c.err = r, err
+		c.wake <- struct{}{}
+	}
+}
+
+// gone reports whether nobody waits any more.
+func (c *call) gone() bool { return c.state.Load() == left }
+
+// wait returns the answer, or why there is none: ctx's error or errTimeout.
+func (c *call) wait(ctx context.Context, timeout time.Duration) (Result, error) {
+	timer := timers.Get().(*time.Timer)
+	timer.Reset(timeout)
+	defer func() { timer.Stop(); timers.Put(timer) }()
+	var err error
+	select {
+	case <-c.wake:
+		wakes.Put(c.wake)
+		return c.result, c.err
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-timer.C:
+		err = errTimeout
+	}
+	if c.state.CompareAndSwap(open, left) {
+		return Result{}, err // wake stays with the call: nobody knows when it is let go
+	}
+	<-c.wake // the answer came at the same moment
+	wakes.Put(c.wake)
+	return c.result, c.err
+}
+
+var (
+	wakes  = sync.Pool{New: func() any { return make(chan struct{}, 1) }}
+	timers = sync.Pool{New: func() any {
+		t := time.NewTimer(time.Hour)
+		t.Stop()
+		return t
+	}}
+)

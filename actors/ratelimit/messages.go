@@ -1,0 +1,39 @@
+package ratelimit
+
+// A message is what a key's actor is told.
+type message interface{ Refuse(err error) }
+
+// A consume is a command. Cost 0 only looks.
+type consume struct {
+	limit string
+	cost  int
+	call
+}
+
+// An alter is a command from outside.
+type alter struct {
+	limit  string
+	change Change
+	call
+}
+
+// A taken is an event: the Store answered what a take asked.
+type taken struct {
+	take *take
+	outcome
+}
+
+// An altered is an event: the Store did what an alter asked, or not.
+type altered struct {
+	alter *alter
+	err   error
+}
+
+// A forget is a command: what is known of keys of this limit may be wrong.
+type forget struct{ limit string }
+
+func (m *consume) Refuse(err error) { m.answer(Result{}, refusal(m.limit, err)) }
+func (m *alter) Refuse(err error)   { m.answer(Result{}, refusal(m.limit, err)) }
+func (m *taken) Refuse(err error)   { m.take.fail(refusal(m.take.limit, err)) }
+func (m *altered) Refuse(err error) { m.alter.Refuse(err) }
+func (*forget) Refuse(error)        {}
