@@ -18,7 +18,7 @@ import (
 // refuse.
 func (s *server) handler(loopbackOnly bool) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /ws", s.gateway)
+	mux.Handle("GET /ws", s.socket(loopbackOnly))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "alive\n") })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", s.metrics.handler())
@@ -28,6 +28,15 @@ func (s *server) handler(loopbackOnly bool) http.Handler {
 		return onlyLoopbackNames(mux)
 	}
 	return mux
+}
+
+// socket is the gateway. A node that asks nobody who they are looks at who they say
+// they are.
+func (s *server) socket(asksNobody bool) http.Handler {
+	if !asksNobody {
+		return s.gateway
+	}
+	return s.beside.admit(checkClaims(s.gateway))
 }
 
 func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
@@ -86,6 +95,7 @@ func (s *server) stats() web.Stats {
 		Node:          s.node.ID(),
 		Backend:       backendKind(s.backend),
 		Members:       len(s.node.Members()),
+		Nodes:         s.beside.addresses(),
 		Version:       version(),
 		Connections:   int(totals["troupe_gateway_connections"]),
 		Topics:        s.node.Topics().Len(),

@@ -35,10 +35,11 @@ type server struct {
 	listener net.Listener
 	node     *cluster.Node
 	gateway  *gateway.Gateway
-	auth     *authenticator // nil: everybody is anonymous
+	auth     *authenticator // nil: everybody is who they say
 	http     *http.Server
 	metrics  *exposition
 	backend  string // the URL of Redis without its secrets; "" in memory
+	beside   *neighbours
 	began    time.Time
 
 	draining atomic.Bool
@@ -55,6 +56,9 @@ func startServer(ctx context.Context, loaded *settings.Loaded, logger *slog.Logg
 	if err := s.wire(ctx, loaded); err != nil {
 		s.close()
 		return nil, err
+	}
+	if loaded.JWT == nil && loaded.Redis != "" {
+		s.beside = watchNeighbours(s.node, s.URL())
 	}
 	s.http = newHTTPServer(s.handler(loaded.JWT == nil), logger)
 	go func() {
@@ -134,13 +138,14 @@ func listen(ctx context.Context, loaded *settings.Loaded) (net.Listener, error) 
 func gatewayOptions(loaded *settings.Loaded, auth *authenticator, logger *slog.Logger, reg prometheus.Registerer) (gateway.Options, error) {
 	g := loaded.Gateway
 	o := gateway.Options{
-		Origins:     loaded.Origins,
-		AnyScript:   loaded.AnyScript,
-		HookTimeout: g.HookTimeout,
-		PingAfter:   g.PingAfter,
-		IdleTimeout: g.IdleTimeout,
-		Logger:      logger,
-		Registerer:  reg,
+		Authenticate: claimed,
+		Origins:      loaded.Origins,
+		AnyScript:    loaded.AnyScript,
+		HookTimeout:  g.HookTimeout,
+		PingAfter:    g.PingAfter,
+		IdleTimeout:  g.IdleTimeout,
+		Logger:       logger,
+		Registerer:   reg,
 		Limits: gateway.Limits{
 			MaxFrame:        int(g.Frame),
 			MaxTopics:       g.Topics,
@@ -180,6 +185,7 @@ func (s *server) drain(ctx context.Context) error {
 		err = errors.Join(err, fmt.Errorf("http: %w", shut), s.http.Close())
 	}
 	s.auth.close()
+	s.beside.wait()
 	return err
 }
 
@@ -196,6 +202,7 @@ func (s *server) close() {
 		errs = append(errs, s.node.Close())
 	}
 	s.auth.close()
+	s.beside.wait()
 	if err := errors.Join(errs...); err != nil {
 		s.logger.Warn("node did not stop cleanly", "err", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io/fs"
 	"mime"
+	"net"
 	"net/http"
 	"path"
 	"strconv"
@@ -18,22 +19,38 @@ import (
 var files embed.FS
 
 // policy lets the page load and reach only what its own node serves, and
-// nothing written into the page itself.
-const policy = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+// nothing written into the page itself. The page of a node on this machine may also
+// connect to other nodes there, for when its own has gone.
+const (
+	policy      = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+	localPolicy = policy + "; connect-src 'self' ws://127.0.0.1:* ws://localhost:*"
+)
+
+func policyFor(host string) string {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = host
+	}
+	if ip := net.ParseIP(name); name == "localhost" || ip != nil && ip.IsLoopback() {
+		return localPolicy
+	}
+	return policy
+}
 
 // A Stats is what a node tells about itself at /stats.
 type Stats struct {
-	Node          string  `json:"node"`          // the node's name
-	Version       string  `json:"version"`       // of the program
-	Backend       string  `json:"backend"`       // "redis" if it is one of a cluster, "" in memory
-	Members       int     `json:"members"`       // nodes of the cluster, itself among them
-	Connections   int     `json:"connections"`   // open now
-	Topics        int     `json:"topics"`        // whose actor is in memory now
-	UptimeSeconds float64 `json:"uptimeSeconds"` // since the start
-	Published     uint64  `json:"published"`     // events taken since the start
-	Delivered     uint64  `json:"delivered"`     // events handed to receivers since the start
-	Goroutines    int     `json:"goroutines"`    // now
-	HeapBytes     uint64  `json:"heapBytes"`     // in use now
+	Node          string   `json:"node"`            // the node's name
+	Version       string   `json:"version"`         // of the program
+	Backend       string   `json:"backend"`         // "redis" if it is one of a cluster, "" in memory
+	Members       int      `json:"members"`         // nodes of the cluster, itself among them
+	Nodes         []string `json:"nodes,omitempty"` // URLs of the others that pages may go to when this node has gone
+	Connections   int      `json:"connections"`     // open now
+	Topics        int      `json:"topics"`          // whose actor is in memory now
+	UptimeSeconds float64  `json:"uptimeSeconds"`   // since the start
+	Published     uint64   `json:"published"`       // events taken since the start
+	Delivered     uint64   `json:"delivered"`       // events handed to receivers since the start
+	Goroutines    int      `json:"goroutines"`      // now
+	HeapBytes     uint64   `json:"heapBytes"`       // in use now
 }
 
 // Handler serves the page, the client and the figures. It calls stats for each
@@ -51,7 +68,7 @@ func Handler(stats func() Stats) http.Handler {
 func guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
+		h.Set("Content-Security-Policy", policyFor(r.Host))
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {

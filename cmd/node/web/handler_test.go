@@ -5,13 +5,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
 )
 
 func fixed() Stats {
-	return Stats{Node: "n1", Version: "v1", Backend: "redis", Members: 2, Connections: 2, Topics: 3, UptimeSeconds: 4.5, Published: 6, Delivered: 7, Goroutines: 8, HeapBytes: 9}
+	return Stats{Node: "n1", Version: "v1", Backend: "redis", Members: 2, Nodes: []string{"http://127.0.0.1:8081"}, Connections: 2, Topics: 3, UptimeSeconds: 4.5, Published: 6, Delivered: 7, Goroutines: 8, HeapBytes: 9}
 }
 
 func ask(method, path string, header ...string) *http.Response {
@@ -98,11 +99,11 @@ func TestStats(t *testing.T) {
 		t.Errorf("Cache-Control %q", res.Header.Get("Cache-Control"))
 	}
 	var got Stats
-	if err := json.NewDecoder(res.Body).Decode(&got); err != nil || got != fixed() {
+	if err := json.NewDecoder(res.Body).Decode(&got); err != nil || !reflect.DeepEqual(got, fixed()) {
 		t.Errorf("stats %+v, %v", got, err)
 	}
 	body, _ := io.ReadAll(ask("GET", "/stats").Body)
-	const want = `{"node":"n1","version":"v1","backend":"redis","members":2,"connections":2,"topics":3,"uptimeSeconds":4.5,"published":6,"delivered":7,"goroutines":8,"heapBytes":9}`
+	const want = `{"node":"n1","version":"v1","backend":"redis","members":2,"nodes":["http://127.0.0.1:8081"],"connections":2,"topics":3,"uptimeSeconds":4.5,"published":6,"delivered":7,"goroutines":8,"heapBytes":9}`
 	if string(body) != want {
 		t.Errorf("stats %s, want %s", body, want)
 	}
@@ -114,6 +115,14 @@ func TestPolicyForbidsWhatIsNotServed(t *testing.T) {
 	t.Parallel()
 	if !strings.HasPrefix(policy, "default-src 'self';") || strings.Contains(policy, "unsafe") {
 		t.Errorf("policy %q", policy)
+	}
+	for host, want := range map[string]string{
+		"app.example": policy, "app.example:8080": policy, "10.0.0.1:8080": policy, "localhost.example:80": policy,
+		"127.0.0.1:8080": localPolicy, "localhost": localPolicy, "localhost:8080": localPolicy, "[::1]:8080": localPolicy,
+	} {
+		if got := policyFor(host); got != want {
+			t.Errorf("%s: policy %q, want %q", host, got, want)
+		}
 	}
 	inline := regexp.MustCompile(`(?i)\sstyle="|\son[a-z]+="|<style|<script>|javascript:|https?://(?:[^1w]|w[^w])`)
 	for name, f := range load() {
