@@ -49,10 +49,13 @@ type actor struct {
 	asked     string // the epoch when it was asked
 	resting   bool   // a backend failed; retry is on its way
 	eager     bool   // somebody wants to hear of the failure at once
-	hole      uint64
+	behind    bool   // the roster that is known has to be read again, unless it has wants
+	wants     moment
+	hole      uint64 // a version that is there and did not come; a timer is on
 	checking  bool
 	timed     bool // a look is on its way
 	beating   bool
+	timers    struct{ look, beat, retry, hole timer }
 	orphans   map[string]bool // lives that no node had at the last look
 
 	// Waiting until the roster is known.
@@ -79,6 +82,7 @@ func (a *actor) Start(c *actors.Context[message]) {
 	// What was in hand when it panicked is lost. All is asked for, and written, again.
 	a.writing, a.loading, a.following, a.follows, a.resting, a.pacing = false, false, false, false, false, false
 	a.checking, a.timed, a.beating, a.hole, a.again = false, false, false, 0, false
+	a.calls++ // a batch that is still with the Store is not the one in hand any more
 	a.talk.sending = false
 	a.state.known = false
 	for _, m := range a.local.keys {
@@ -159,6 +163,9 @@ func (a *actor) Flush(c *actors.Context[message]) {
 	}
 	a.serve()
 	a.write(c)
+	if a.behind && a.r.local { // its answer is here already
+		a.ensure(c)
+	}
 	a.admit()
 	a.speak(c)
 	if !a.inUse() {
@@ -169,11 +176,11 @@ func (a *actor) Flush(c *actors.Context[message]) {
 	if !a.timed {
 		a.timed = true
 		every := a.r.cfg.CheckEvery
-		c.After(every-every/8+rand.N(every/4), look{timed: true})
+		a.timers.look.set(c, every-every/8+rand.N(every/4), look{timed: true})
 	}
 	if !a.beating && a.rules.Beat > 0 && a.out.Len() > 0 {
 		a.beating = true
-		c.After(a.rules.Beat, beat{})
+		a.timers.beat.set(c, a.rules.Beat, beat{})
 	}
 }
 
@@ -231,12 +238,20 @@ func (a *actor) seen() *View {
 func (a *actor) failed(c *actors.Context[message], what string, err error) {
 	a.r.m.failures.Inc()
 	c.Logger().Debug("roster call failed", "call", what, "topic", a.name, "err", err)
-	a.rest(c)
-}
-
-func (a *actor) rest(c *actors.Context[message]) {
+	a.eager = false // who wanted to know has been told, or waits with the others
 	if !a.resting {
 		a.resting = true
-		c.After(retryWait+rand.N(retryWait/4), retry{})
+		a.timers.retry.set(c, retryWait+rand.N(retryWait/4), retry{})
 	}
+}
+
+// A timer brings a message once. Setting it again ends what it was set to before, so
+// that a restart does not leave two.
+type timer struct{ stop func() }
+
+func (t *timer) set(c *actors.Context[message], d time.Duration, m message) {
+	if t.stop != nil {
+		t.stop()
+	}
+	t.stop = c.After(d, m)
 }

@@ -2,6 +2,7 @@ package roster
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -16,8 +17,27 @@ func (a *actor) ensure(c *actors.Context[message]) {
 	case a.resting && !a.eager && len(a.settling) == 0:
 	case a.r.cfg.Relay != nil && !a.follows:
 		a.follow(c)
-	case !a.state.known:
+	case !a.loading && (a.behind || !a.state.known):
 		a.load(c)
+	}
+}
+
+// A moment is a version of an epoch.
+type moment struct {
+	epoch   string
+	version uint64
+}
+
+// never is a moment that no answer is known to have.
+var never = moment{version: math.MaxUint64}
+
+// missed has the roster read, which is known to have been at a moment that is not
+// known here. Nobody needs it: then once somebody does.
+func (a *actor) missed(at moment) {
+	if a.loading || a.needed() {
+		a.behind, a.wants = true, at // an answer on its way may be from before
+	} else {
+		a.state.known = false
 	}
 }
 
@@ -44,10 +64,8 @@ func (a *actor) followed(c *actors.Context[message], err error) {
 }
 
 func (a *actor) load(c *actors.Context[message]) {
-	if a.loading {
-		return
-	}
-	a.loading, a.asked = true, a.state.epoch
+	a.loading, a.asked, a.behind = true, a.state.epoch, false
+	a.state.ask()
 	call := func(ctx context.Context) message {
 		ctx, cancel := context.WithTimeout(ctx, a.r.cfg.Timeout)
 		defer cancel()
@@ -71,6 +89,7 @@ func (a *actor) loaded(c *actors.Context[message], m *loaded) {
 		return
 	}
 	if m.err != nil {
+		a.behind, a.wants = a.state.known, never
 		a.failed(c, "load", m.err)
 		a.giveUp(m.err)
 		return
@@ -86,6 +105,9 @@ func (a *actor) loaded(c *actors.Context[message], m *loaded) {
 		}
 	}
 	a.advance(c)
+	if a.state.epoch == a.wants.epoch && a.state.version >= a.wants.version {
+		a.behind = false
+	}
 	a.admit()
 	a.admitWatchers()
 }
@@ -119,7 +141,9 @@ func (a *actor) giveUp(err error) {
 	a.reads, a.says, a.settling = nil, nil, nil
 	for _, member := range a.lagging {
 		for _, s := range member.seats {
-			a.promise(s)
+			if !member.busy && !member.marked {
+				a.promise(s)
+			}
 		}
 	}
 }
@@ -131,11 +155,11 @@ func (a *actor) relayed(c *actors.Context[message], f frame) {
 		a.learn(c, f.epoch, f.version, f.changes)
 		a.admit()
 	case frameClosed:
-		if a.state.known && a.state.epoch != f.epoch {
-			a.load(c)
-			return
+		if !a.state.known || a.state.epoch != f.epoch {
+			a.missed(never)
+		} else if !a.state.closed {
+			a.shut()
 		}
-		a.shut()
 	case frameWord:
 		a.heard(f)
 	}
@@ -157,18 +181,30 @@ func (a *actor) learn(c *actors.Context[message], epoch string, version uint64, 
 	case v == taken:
 		a.advance(c)
 	case v == foreign && a.state.known:
-		a.load(c)
-	case v == early && a.state.known && a.hole == 0:
-		a.hole = version
-		c.After(holeWait, overdue{version})
+		a.missed(moment{epoch, version})
+	case v == early && a.state.known:
+		a.await(c, version)
 	}
+}
+
+// await gives a version, and those before it, some time to come by themselves.
+func (a *actor) await(c *actors.Context[message], version uint64) {
+	if a.hole == 0 {
+		a.timers.hole.set(c, holeWait, overdue{version})
+	}
+	a.hole = max(a.hole, version)
 }
 
 // overdue reads the roster if a hole has not closed by itself.
 func (a *actor) overdue(c *actors.Context[message], version uint64) {
+	newest := a.hole
 	a.hole = 0
-	if a.state.known && a.state.version < version {
-		a.load(c)
+	switch {
+	case !a.state.known:
+	case a.state.version < version:
+		a.missed(moment{a.state.epoch, version})
+	case a.state.version < newest:
+		a.await(c, newest)
 	}
 }
 
@@ -191,9 +227,8 @@ func (a *actor) advance(c *actors.Context[message]) {
 			a.out.Send(a.face.Diff(a.seen(), moved))
 		}
 	}
-	if len(a.state.ahead) > 0 && a.state.known && a.hole == 0 {
-		a.hole = a.state.version + 1
-		c.After(holeWait, overdue{a.hole})
+	if len(a.state.ahead) > 0 && a.state.known && a.state.of == a.state.epoch {
+		a.await(c, a.state.version+1)
 	}
 }
 

@@ -55,7 +55,7 @@ var errFrame = errors.New("roster: not a frame")
 // parseFrame reads a frame. The result shares its memory.
 func parseFrame(b []byte) (frame, error) {
 	line, rest, ok := bytes.Cut(b, []byte{'\n'})
-	fields := bytes.Split(line, []byte{' '})
+	fields := bytes.SplitN(line, []byte{' '}, 9) // more than any kind has
 	if !ok || len(fields) < 2 || len(fields[0]) != 1 {
 		return frame{}, errFrame
 	}

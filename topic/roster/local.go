@@ -17,7 +17,8 @@ type seatName struct {
 type seat struct {
 	Session
 	name     seatName
-	admitted bool          // its outlet was told by Joined, or there is none
+	by       *join         // what made it
+	admitted bool          // somebody was told that it is there, or will be
 	asked    []func(error) // those who wait to hear that its value is on the roster
 	owed     int           // calls of Joined
 }
@@ -74,20 +75,17 @@ func (l *local) of(key string) *mine {
 func (l *local) put(s Session) *seat {
 	name := seatName{s.Outlet, s.Receiver}
 	at := l.seats[name]
-	if at != nil && at.Key != s.Key {
-		l.take(name)
-		at = nil
+	if at != nil && at.Key == s.Key && bytes.Equal(at.Value, s.Value) && at.Tag == s.Tag {
+		at.Session = s
+		return at
 	}
-	m := l.of(s.Key)
 	if at == nil {
 		at = &seat{name: name}
-		l.seats[name] = at
-	} else if bytes.Equal(at.Value, s.Value) && at.Session.Tag == s.Tag {
-		return at
 	} else {
-		m.seats = slices.DeleteFunc(m.seats, func(o *seat) bool { return o == at })
+		l.take(name)
 	}
-	at.Session = s
+	m := l.of(s.Key)
+	l.seats[name], at.Session = at, s
 	m.seats = append(m.seats, at)
 	m.linger = nil
 	l.mark(m)
@@ -195,7 +193,7 @@ func (l *local) failed(m *mine) {
 
 // rest forgets a member of whom nothing is left.
 func (l *local) rest(m *mine) {
-	if len(m.seats) == 0 && m.linger == nil && m.shown == nil && !m.unsure && !m.busy && !m.marked {
+	if l.keys[m.key] == m && len(m.seats) == 0 && m.linger == nil && m.shown == nil && !m.unsure && !m.busy && !m.marked {
 		delete(l.keys, m.key)
 	}
 }

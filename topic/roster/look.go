@@ -36,10 +36,9 @@ func (a *actor) checked(c *actors.Context[message], m *checked) {
 	}
 	switch s := m.standing; {
 	case s.Epoch != a.state.epoch || s.Closed != a.state.closed:
-		a.load(c)
-	case s.Version > a.state.version && a.hole == 0:
-		a.hole = s.Version
-		c.After(holeWait, overdue{s.Version})
+		a.missed(moment{s.Epoch, s.Version})
+	case s.Version > a.state.version:
+		a.await(c, s.Version)
 	}
 	if n, sure := a.local.shown(); sure && !a.writing && m.calls == a.calls && m.life == a.r.cfg.Life() && n != m.standing.Lives[m.life] {
 		a.local.disown(a.state.members)
@@ -52,7 +51,7 @@ func (a *actor) checked(c *actors.Context[message], m *checked) {
 func (a *actor) adoptOrphans(c *actors.Context[message], lives map[string]int) {
 	var seen map[string]bool
 	for life := range lives {
-		if a.r.cfg.Alive(life) {
+		if life == a.r.cfg.Life() || a.r.cfg.Alive(life) {
 			continue
 		}
 		if !a.orphans[life] {

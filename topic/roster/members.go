@@ -27,6 +27,9 @@ func (a *actor) join(m *join) {
 	}
 	before := len(a.local.seats)
 	s := a.local.put(m.session)
+	if len(a.local.seats) > before {
+		s.by = m
+	}
 	a.r.m.members.Add(float64(len(a.local.seats) - before))
 	if m.done != nil {
 		s.asked = append(s.asked, m.done)
@@ -58,12 +61,17 @@ func (a *actor) valueOf(key string) []byte {
 // leave ends a session. If it was its member's last, the member leaves too, or
 // stays for the grace.
 func (a *actor) leave(c *actors.Context[message], m *leave) {
+	if m.undo != nil {
+		if s := a.local.seats[seatName{m.outlet, m.receiver}]; (s == nil || s.by != m.undo) && !slices.Contains(a.settling, m.undo) {
+			return // it changed a session that was there before
+		}
+	}
 	s, member := a.local.take(seatName{m.outlet, m.receiver})
 	if s != nil {
 		a.r.m.members.Dec()
 		s.owed = 0 // Left answers
 		a.disappoint(s, ErrAbsent)
-		if known := member.shown != nil || member.busy || member.unsure; len(member.seats) == 0 && known && a.rules.Grace > 0 && !m.now {
+		if known := member.shown != nil || member.busy; len(member.seats) == 0 && known && a.rules.Grace > 0 && !m.now {
 			grace := a.local.stay(member, s.Value)
 			c.After(a.rules.Grace, &expired{member.key, grace})
 		}
@@ -76,17 +84,18 @@ func (a *actor) leave(c *actors.Context[message], m *leave) {
 		}
 		return mine
 	})
-	if m.outlet == nil {
-		return
+	a.watchers = slices.DeleteFunc(a.watchers, func(w *watch) bool {
+		return w.outlet == m.outlet && w.receiver == m.receiver
+	})
+	if m.outlet != nil {
+		a.part(m.outlet, m.receiver)
 	}
-	for i, w := range a.watchers {
-		if w.outlet == m.outlet && w.receiver == m.receiver {
-			a.watchers = append(a.watchers[:i], a.watchers[i+1:]...)
-			break
-		}
-	}
+}
+
+// part takes a receiver out, and tells its outlet so.
+func (a *actor) part(o topic.Outlet, receiver any) {
 	had := a.out.Len()
-	a.out.Leave(m.outlet, m.receiver)
+	a.out.Leave(o, receiver)
 	a.r.m.receivers.Add(float64(a.out.Len() - had))
 }
 
@@ -116,7 +125,7 @@ func (a *actor) write(c *actors.Context[message]) {
 	}
 	a.writing = true
 	a.calls++
-	m := &applied{batch: batch, ops: ops, life: a.r.cfg.Life()}
+	m := &applied{batch: batch, ops: ops, call: a.calls, life: a.r.cfg.Life()}
 	call := func(ctx context.Context) message {
 		ctx, cancel := context.WithTimeout(ctx, a.r.cfg.Timeout)
 		defer cancel()
@@ -133,6 +142,12 @@ func (a *actor) write(c *actors.Context[message]) {
 
 // applied takes in what the Store made of a batch.
 func (a *actor) applied(c *actors.Context[message], m *applied) {
+	if m.call != a.calls { // the actor panicked since, and wrote it all again, perhaps before this
+		for _, member := range m.batch {
+			a.local.doubt(a.local.of(member.key))
+		}
+		return
+	}
 	a.writing = false
 	if m.life != a.r.cfg.Life() { // it was written for a node that is dead
 		m.err = ErrBuried
@@ -204,6 +219,7 @@ func (a *actor) unwritten(c *actors.Context[message], m *applied) {
 
 // promise tells a lasting session that it will be a member in time.
 func (a *actor) promise(s *seat) {
+	s.admitted = s.admitted || !s.Lasting
 	for _, done := range s.asked {
 		done(nil)
 	}
@@ -217,6 +233,9 @@ func (a *actor) refuse(member *mine) {
 		a.local.take(s.name)
 		a.r.m.members.Dec()
 		a.disappoint(s, &FullError{a.rules.Max})
+		if s.admitted && s.Outlet != nil { // its place was lost, as when the Store was emptied
+			a.part(s.Outlet, s.Receiver)
+		}
 	}
 	member.linger = nil
 	a.local.mark(member)

@@ -24,6 +24,7 @@ type (
 		outlet   topic.Outlet
 		receiver any
 		now      bool
+		undo     *join // only what this one made
 	}
 
 	// watch gives a receiver the roster.
@@ -54,6 +55,7 @@ type (
 	applied struct {
 		batch  []*mine
 		ops    []Op
+		call   uint64
 		life   string
 		answer Applied
 		err    error
@@ -145,3 +147,14 @@ func (paced) Refuse(error)         {}
 func (beat) Refuse(error)          {}
 func (expired) Refuse(error)       {}
 func (*buriedOrphan) Refuse(error) {}
+
+// answer makes a reply of done.
+func answer(reply actors.Reply[struct{}]) func(error) {
+	return func(err error) {
+		if err != nil {
+			reply.Fail(err)
+			return
+		}
+		reply.Send(struct{}{})
+	}
+}

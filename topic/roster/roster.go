@@ -225,13 +225,17 @@ func (r *Rosters) Post(name string, s Session, done func(error)) error {
 
 // Join is Post for a caller that can wait: it returns when the member is on the
 // roster for all to see. The error is a *FullError, ErrClosed, or wraps
-// ErrUnavailable; the session is then not there, unless it is Lasting.
+// ErrUnavailable, or is the context's; the session is then not there, unless it is
+// Lasting or was there before: of that one the change may still come about.
 func (r *Rosters) Join(ctx context.Context, name string, s Session) error {
+	j := &join{name: r.cfg.Prefix + name, session: s}
 	_, err := actors.Ask(ctx, r.keeper, name, func(reply actors.Reply[struct{}]) message {
-		return &join{name: r.cfg.Prefix + name, session: s, done: answer(reply)}
+		j.done = answer(reply)
+		return j
 	})
 	if err != nil && ctx.Err() != nil && !s.Lasting {
-		_ = r.keeper.Tell(name, &leave{outlet: s.Outlet, receiver: s.Receiver}) // a closed keeper has nobody to take out
+		// A closed keeper has nobody to take out.
+		_ = r.keeper.Tell(name, &leave{outlet: s.Outlet, receiver: s.Receiver, now: true, undo: j})
 	}
 	return err
 }
@@ -335,14 +339,4 @@ func (r *Rosters) Close(ctx context.Context) error {
 		err = errors.Join(err, fmt.Errorf("roster: leave: %w", bury))
 	}
 	return err
-}
-
-func answer(reply actors.Reply[struct{}]) func(error) {
-	return func(err error) {
-		if err != nil {
-			reply.Fail(err)
-			return
-		}
-		reply.Send(struct{}{})
-	}
 }

@@ -54,6 +54,9 @@ func (a *actor) tell(w Word) {
 		return
 	}
 	b := a.face.Word(w)
+	if b == nil || len(b.Events) == 0 {
+		return
+	}
 	if w.Tag == "" && w.Key == "" {
 		a.out.Send(b)
 		return
@@ -119,8 +122,7 @@ func (a *actor) said(c *actors.Context[message], m *said) {
 
 // heard delivers what another node said. A number that was left out is announced.
 func (a *actor) heard(f frame) {
-	node, _, _ := strings.Cut(f.node, "~")
-	if node == a.r.cfg.Node {
+	if end := strings.LastIndexByte(f.node, '~'); end >= 0 && f.node[:end] == a.r.cfg.Node {
 		return
 	}
 	last, known := a.talk.heard[f.node]

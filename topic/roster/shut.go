@@ -3,8 +3,12 @@ package roster
 // shut ends the roster for those who are on it: it was closed. Those who are about
 // to join are for the Store to judge, which may know that it is open again.
 func (a *actor) shut() {
-	a.state.shut()
-	a.out.Send(a.face.Mark(a.seen(), MarkClosed))
+	if !a.state.known || !a.state.closed {
+		a.state.shut()
+		a.out.Send(a.face.Mark(a.seen(), MarkClosed))
+		a.r.m.receivers.Sub(float64(a.out.Len()))
+		a.out.Empty()
+	}
 	for name, s := range a.local.seats {
 		if s.admitted {
 			a.local.take(name)
@@ -19,8 +23,6 @@ func (a *actor) shut() {
 		}
 		a.local.mark(m)
 	}
-	a.r.m.receivers.Sub(float64(a.out.Len()))
-	a.out.Empty()
 }
 
 // turnedAway handles a batch that found the roster closed.
@@ -40,7 +42,7 @@ func (a *actor) turnedAway(batch []*mine) {
 // overtaken handles a batch that was written just before the roster was closed, which
 // is known already: it is gone, and what is still wanted of it is asked for again.
 func (a *actor) overtaken(m *applied) bool {
-	if !a.state.known || !a.state.closed || m.answer.Epoch != a.state.epoch {
+	if !a.state.known || !a.state.closed || m.answer.Epoch == "" || m.answer.Epoch != a.state.epoch {
 		return false
 	}
 	for _, member := range m.batch {

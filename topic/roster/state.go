@@ -12,8 +12,9 @@ type state struct {
 	members map[string][]byte
 	rev     uint64 // of members
 
-	ahead map[uint64][]Change // of aheadEpoch
+	ahead map[uint64][]Change // of the epoch of
 	of    string
+	asked uint64 // the last that was ahead when the Store was asked for the roster
 }
 
 // A verdict says what became of a version that was learned of.
@@ -29,13 +30,13 @@ const (
 // learn takes a version in. What it changed comes from next.
 func (s *state) learn(epoch string, version uint64, changes []Change) verdict {
 	if s.known && epoch != s.epoch {
-		if version != 1 || len(s.members) > 0 || s.closed {
+		if version != 1 || s.epoch != "" || s.closed {
 			s.keep(epoch, version, changes)
 			return foreign
 		}
 		s.begin(epoch)
 	}
-	if s.known && version <= s.version {
+	if s.known && (version <= s.version || s.closed) {
 		return old
 	}
 	if !s.keep(epoch, version, changes) {
@@ -58,7 +59,8 @@ func (s *state) next() ([]Moved, bool) {
 	return s.take(changes), true
 }
 
-// begin starts an epoch with nobody there.
+// begin starts the first epoch, with nobody there. Of another one receivers have to
+// be told the whole, as its versions begin anew.
 func (s *state) begin(epoch string) {
 	s.epoch, s.version, s.members = epoch, 0, make(map[string][]byte)
 	s.rev++
@@ -106,12 +108,20 @@ func (s *state) adopt(n Snapshot) bool {
 		s.members = make(map[string][]byte)
 	}
 	for version := range s.ahead {
-		if s.of != s.epoch || version <= s.version {
+		if s.of != s.epoch || version <= max(s.version, s.asked) { // what the Store did not have is none of its
 			delete(s.ahead, version)
 		}
 	}
 	s.rev++
 	return true
+}
+
+// ask notes that the Store is asked for the roster.
+func (s *state) ask() {
+	s.asked = 0
+	for version := range s.ahead {
+		s.asked = max(s.asked, version)
+	}
 }
 
 // shut empties a roster that was closed.
