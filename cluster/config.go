@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/troupe-rt/troupe/actors/ratelimit"
 	"github.com/troupe-rt/troupe/cluster/lease"
 	"github.com/troupe-rt/troupe/cursor"
 	"github.com/troupe-rt/troupe/group"
@@ -58,6 +59,12 @@ type Config struct {
 
 	// GroupHooks are told what happens to groups on this node.
 	GroupHooks group.Hooks
+
+	// Limits are rate limits, which Node.Limits consumes from by their name. All nodes of a
+	// cluster share what is left of each.
+	//
+	// Defaults to none.
+	Limits []ratelimit.Policy
 
 	// Redis is the URL of the Redis that the nodes of a cluster share: redis://
 	// or rediss://, with addr= for the further nodes of a Redis Cluster or
@@ -158,6 +165,14 @@ func (c Config) validate() error {
 	checkPolicies(add, "presence", c.Presence)
 	checkPolicies(add, "cursors", c.Cursors)
 	checkPolicies(add, "groups", c.Groups)
+	checkPolicies(add, "limits", c.Limits)
+	names := map[string]bool{}
+	for i, p := range c.Limits {
+		if names[p.Name] {
+			add(fmt.Sprintf("limits[%d].name", i), "%q is there twice", p.Name)
+		}
+		names[p.Name] = true
+	}
 	return errors.Join(faults...)
 }
 

@@ -27,11 +27,13 @@
 //     again when it is back (TestPausedNodeShowsItsMembersAgain), those that an emptied
 //     Redis lost are written back (TestRoomsSurviveEmptiedRedis).
 //   - The cursors of a node go with it (TestCursorsGoWithTheirNode).
+//   - Rate limits are shared by all nodes, and allow nothing while Redis can not be asked
+//     (TestNodesShareLimits).
 //   - A node that stops takes its members along, and gives its lease back when that is
 //     done (TestDrainedNodeLeavesRooms). If it can not, it lets the lease run out, and the
 //     others do it (TestUncleanNodeIsLeftToOthers).
-//   - Drain runs the hooks newest first, then stops presence, groups and cursors, then
-//     the topics, then gives the lease back, then stops the actors (TestDrainOrder). A publish that was accepted
+//   - Drain runs the hooks newest first, then stops presence, groups, cursors and limits,
+//     then the topics, then gives the lease back, then stops the actors (TestDrainOrder). A publish that was accepted
 //     before is answered (TestDrainAnswersWhatWasAccepted).
 //   - Drain returns soon after its context has ended, and its error names what
 //     did not finish (TestDrainIsBounded). Calls after the first share its
@@ -43,10 +45,10 @@
 //
 // # Order
 //
-// Up: metrics, actors, storage and relay, topics, lease, then presence, groups and cursors,
-// which keep what they have under the life of the lease; then whoever calls OnDrain. Down:
-// the hooks, presence, groups and cursors at the same time, topics, lease, relay and
-// storage, actors. Storage in memory has nothing to stop.
+// Up: metrics, actors, storage and relay, topics, lease, then presence, groups, cursors and
+// limits, which keep what they have under the life of the lease; then whoever calls OnDrain.
+// Down: the hooks, presence, groups, cursors and limits at the same time, topics, lease,
+// relay and storage, actors. Storage in memory has nothing to stop.
 //
 // # Messages
 //

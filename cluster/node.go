@@ -83,7 +83,7 @@ func (n *Node) wire(ctx context.Context, cfg Config) (err error) {
 		if n.topics, err = topic.Start(topics); err != nil {
 			return err
 		}
-		return n.furnish(cfg, n.ports(n.id))
+		return n.furnish(cfg, n.ports(n.id, cfg.Registerer))
 	}
 	// Frames carry a name that no other process has: two nodes that were given
 	// one ID by mistake would take each other's frames for their own.
@@ -98,7 +98,7 @@ func (n *Node) wire(ctx context.Context, cfg Config) (err error) {
 	if err = n.join(ctx, cfg); err != nil {
 		return err
 	}
-	return n.furnish(cfg, n.ports(topics.Node))
+	return n.furnish(cfg, n.ports(topics.Node, cfg.Registerer))
 }
 
 // unwire stops what wire had started when it failed.

@@ -13,6 +13,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"github.com/troupe-rt/troupe/actors/ratelimit"
+	"github.com/troupe-rt/troupe/cursor"
+	"github.com/troupe-rt/troupe/group"
+	"github.com/troupe-rt/troupe/presence"
 	"github.com/troupe-rt/troupe/topic"
 )
 
@@ -64,12 +68,17 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		Memory:       -1,
 		DrainTimeout: -1,
 		Topics:       []topic.Policy{{}, {Match: "[", History: -5, TTL: -1, Idle: -7, Dedup: -9, Slow: 9}},
+		Presence:     []presence.Policy{{Match: "[", Grace: -1}},
+		Cursors:      []cursor.Policy{{}, {Match: "[", TTL: 1}},
+		Groups:       []group.Policy{{MaxMembers: -1}},
+		Limits:       []ratelimit.Policy{{Name: "a", Points: 1, Interval: 1e9}, {Name: "a", Interval: 1e9}},
 	})
 	if err == nil {
 		t.Fatal("accepted")
 	}
 	want := []string{"id", "memory", "drainTimeout", "topics[1].match", "topics[1].history.size",
-		"topics[1].history.ttl", "topics[1].history.dedup", "topics[1].slow", "topics[1].idle"}
+		"topics[1].history.ttl", "topics[1].history.dedup", "topics[1].slow", "topics[1].idle", "presence[0].match", "presence[0].grace",
+		"cursors[1].match", "cursors[1].ttl", "groups[0].maxMembers", "limits[1].points", "limits[1].name"}
 	var got []string
 	all, ok := errors.Unwrap(err).(interface{ Unwrap() []error })
 	if !ok {

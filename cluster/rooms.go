@@ -5,7 +5,10 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/troupe-rt/troupe/actors/breaker"
+	"github.com/troupe-rt/troupe/actors/ratelimit"
 	"github.com/troupe-rt/troupe/cluster/lease"
 	"github.com/troupe-rt/troupe/cursor"
 	"github.com/troupe-rt/troupe/group"
@@ -15,18 +18,20 @@ import (
 	"github.com/troupe-rt/troupe/topic"
 )
 
-// rooms is what a node has beside its topics: who is there, where they point, and
-// the groups they are in.
+// rooms is what a node has beside its topics: who is there, where they point, the groups
+// they are in, and how often they may do what.
 type rooms struct {
 	presence *presence.Presence
 	cursors  *cursor.Boards
 	groups   *group.Groups
+	limits   *ratelimit.Limits
 }
 
 // ports are what rooms stand on.
 type ports struct {
 	rosters group.Store
 	cursors cursor.Store
+	limits  ratelimit.Store
 	relay   topic.Relay
 	node    string
 	life    func() string
@@ -34,13 +39,14 @@ type ports struct {
 }
 
 // ports are those of a node that keeps all in memory, or those over Redis.
-func (n *Node) ports(name string) ports {
+func (n *Node) ports(name string, reg prometheus.Registerer) ports {
 	if n.redis == nil {
-		return ports{rosters: memstore.NewLocalRosters(), node: name}
+		return ports{rosters: memstore.NewLocalRosters(), limits: memstore.NewLimits(0), node: name}
 	}
 	r := n.redis
 	return ports{
-		rosters: redisstore.NewRosters(r.conn), cursors: redisstore.NewCursors(r.conn), relay: r.bus, node: name,
+		rosters: redisstore.NewRosters(r.conn), cursors: redisstore.NewCursors(r.conn), limits: redisstore.NewLimits(r.conn, reg),
+		relay: r.bus, node: name,
 		life: func() string { return lifeOf(r.agent.Self()) },
 		// Those who are dead and still to be cleaned up after count as alive: that is under way.
 		alive: func(life string) bool { return !r.agent.Gone(memberOf(life)) },
@@ -75,6 +81,12 @@ func (n *Node) furnish(cfg Config, p ports) (err error) {
 	n.rooms.cursors, err = cursor.Start(cursor.Config{
 		System: n.system, Store: p.cursors, Relay: p.relay, Node: p.node, Life: p.life,
 		Policies: cfg.Cursors, Logger: n.logger, Registerer: cfg.Registerer,
+	})
+	if err != nil {
+		return err
+	}
+	n.rooms.limits, err = ratelimit.Start(ratelimit.Config{
+		System: n.system, Store: p.limits, Node: n.id, Policies: cfg.Limits, Logger: n.logger, Registerer: cfg.Registerer,
 	})
 	if err != nil {
 		return err
@@ -135,6 +147,9 @@ func (r *rooms) close(ctx context.Context) (clean bool, err error) {
 	if r.cursors != nil {
 		parts = append(parts, part{"cursors", r.cursors.Close})
 	}
+	if r.limits != nil {
+		parts = append(parts, part{"limits", r.limits.Close})
+	}
 	errs := together(ctx, parts)
 	return errors.Join(errs[:buried]...) == nil, errors.Join(errs...)
 }
@@ -147,3 +162,6 @@ func (n *Node) Cursors() *cursor.Boards { return n.rooms.cursors }
 
 // Groups are the groups that this node serves.
 func (n *Node) Groups() *group.Groups { return n.rooms.groups }
+
+// Limits are those of Config.Limits.
+func (n *Node) Limits() *ratelimit.Limits { return n.rooms.limits }
