@@ -20,7 +20,7 @@ func (s *shard) DeliverTo(name string, r any, b *topic.Batch) {
 
 // batchOf returns the events that an item brings, nil if it brings none. What one
 // receiver is sent alone counts as what all are sent: if there is no room for it,
-// all are told that they may have missed something.
+// all have missed something.
 func batchOf(i *item) *topic.Batch {
 	switch p := i.ptr.(type) {
 	case *topic.Batch:

@@ -212,10 +212,12 @@ func (s *shard) relieve(a *audience, size int) {
 }
 
 // overflowed tells receivers what they did not get because the shard was busy.
-// Where they can have it from the history, and the policy is to disconnect, they
-// are ended instead, and resume.
+// Where they can have it from the history, or from the state that comes first on what
+// stands beside the topics, and the policy is to disconnect, they are ended instead,
+// and come back.
 func (s *shard) overflowed(a *audience, l *lost) {
-	if a.slow != topic.SlowDisconnect || l.from == 0 {
+	again := l.from > 0 || len(a.receivers) > 0 && a.receivers[0].channel != onTopic
+	if a.slow != topic.SlowDisconnect || !again {
 		a.chunk = &chunk{plain: appendStale(nil, l)}
 		return
 	}

@@ -25,6 +25,16 @@
 //     finished, and nothing follows a close frame (TestBacklogNeverCutsFrames).
 //   - A topic with many receivers does not hold up the others
 //     (TestHugeTopicShares).
+//   - A client is shown on a topic only after the topic has accepted it
+//     (TestPresenceNeedsTheTopic), once however often it subscribes (TestPresence), and
+//     is told who else is there behind the answer (TestOrderOfPresenceAndCursors).
+//   - What one may not read one may not watch (TestWatchIsRefused), and moves no cursor
+//     on it (TestCursors).
+//   - A connection that ends leaves all topics, groups and boards of cursors, once
+//     (TestPresenceOfTheEnded, TestAllAtOnce, TestManyGroups), also those that were just
+//     being asked for (TestPresenceInFlight, TestJoinInFlight), and if their actors have no
+//     room to be told (TestErrands).
+//   - What a limit can not be asked is refused (TestLimitsFailClosed).
 //   - A quiet client hears something every minute (TestKeepAlive).
 //   - Drain and Close return when every connection is down (TestDrain,
 //     TestDrainOfSilentClients).
@@ -49,15 +59,27 @@
 // # Messages
 //
 // PROTOCOL.md beside this file has the frames. From clients: hello, subscribe, subscribe-batch, unsubscribe, resume, publish,
-// replay and reply. Everything else goes to Options.OnMessage.
+// replay, presence, cursor, cursor-snapshot, join, leave and reply. Everything else goes to Options.OnMessage.
 //
 // To clients: welcome, events and batches of events, subscribed,
-// subscribe-denied, resumed, published, publish-denied, request, error and ping.
+// subscribe-denied, resumed, published, publish-denied, joined, join-denied, request, error and ping.
+//
+// # Beside the topics
+//
+// A client that follows a topic is given what comes with it: presence, from a
+// [PresenceNode], and cursors, from a [CursorNode]. It joins groups of a [GroupNode]. Each is a
+// seat: a receiver that gets its events through the shard as those of a topic, and that is
+// never used again once it was given up. What others see of a connection without an
+// identity, and the key of its cursor, is random and says nothing of the session.
+//
+// A [LimitNode] has the limits that Options name. They are asked by the goroutine that
+// reads: a limit that costs a round trip to a backend costs each publish of a connection one.
 //
 // # Failure
 //
 // While a topic's backend fails, subscribes and publishes are denied with
-// UNAVAILABLE. While the shards have more to write than they get done, publishing
+// UNAVAILABLE, and so are joins of groups and what a limit stands before; presence follows when
+// there is a backend again (TestPresenceOutage). While the shards have more to write than they get done, publishing
 // clients are read no further (TestPressure); if others publish too much all the
 // same, 16 MiB per topic, and 64 MiB in all, wait on a shard before events are lost and announced. When the
 // node drains, clients are closed with 1001 and the upgrade is refused with 503.

@@ -121,7 +121,10 @@ func TestSinkProcess(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		const subscribe = `{"type":"subscribe","topic":"bench"}`
+		subscribe := `{"type":"subscribe","topic":"bench"}`
+		if os.Getenv("SINK_ROOMS") != "" {
+			subscribe = fmt.Sprintf(`{"type":"subscribe","topic":"room%d"}`, i/10)
+		}
 		frame := append([]byte{0x81, 0x80 | byte(len(subscribe)), 0, 0, 0, 0}, subscribe...)
 		if _, err := nc.Write([]byte(upgrade)); err != nil {
 			t.Fatal(err)
@@ -159,10 +162,18 @@ func TestSinkProcess(t *testing.T) {
 }
 
 // BenchmarkIdle reports what a connection costs that follows one topic and is
-// silent, from the memory of the whole process.
+// silent, from the memory of the whole process: with nothing beside the topics, and
+// with presence and cursors in rooms of ten.
 func BenchmarkIdle(b *testing.B) {
+	b.Run("alone", func(b *testing.B) { benchIdle(b, newNode(b, live)) })
+	b.Run("rooms", func(b *testing.B) {
+		b.Setenv("SINK_ROOMS", "yes")
+		benchIdle(b, newNodeWith(b, setup{policies: live, beside: all}))
+	})
+}
+
+func benchIdle(b *testing.B, n *node) {
 	const clients = 4000
-	n := newNode(b, []topic.Policy{{Match: "*", History: -1}})
 	g := gateway.Handler(n, gateway.Options{})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -183,6 +194,13 @@ func BenchmarkIdle(b *testing.B) {
 	}
 	for g.Stats().Subscriptions < clients {
 		runtime.Gosched()
+	}
+	for room := 0; n.presence != nil && room < clients/10; {
+		if here, err := n.presence.Count(b.Context(), fmt.Sprint("room", room)); err != nil {
+			b.Fatal(err)
+		} else if here == 10 {
+			room++
+		}
 	}
 	for b.Loop() {
 		b.ReportMetric((memory()-before)/clients, "B/connection")
