@@ -42,8 +42,7 @@ func (f *face) State(v *roster.View, key string) *topic.Batch {
 	if key == "" || !there {
 		return &topic.Batch{Events: []*topic.Event{all}}
 	}
-	m, _ := readMember(key, value)
-	return &topic.Batch{Events: []*topic.Event{f.join(m, len(v.Members)), all}}
+	return &topic.Batch{Events: []*topic.Event{f.join(key, value, len(v.Members)), all}}
 }
 
 // members is made once per view.
@@ -57,8 +56,7 @@ func (f *face) members(v *roster.View) *topic.Event {
 		if len(b) > 1 {
 			b = append(b, ',')
 		}
-		m, _ := readMember(key, value)
-		b = append(appendMember(b, m), '}')
+		b = append(appendMember(b, key, value), '}')
 	}
 	f.all, f.rev = f.event(EventMembers, append(b, ']')), v.Rev
 	return f.all
@@ -74,11 +72,9 @@ func (f *face) Diff(v *roster.View, changes []roster.Moved) *topic.Batch {
 	for _, c := range changes {
 		count += step(c)
 		if c.Value != nil {
-			m, _ := readMember(c.Key, c.Value)
-			events = append(events, f.join(m, count))
+			events = append(events, f.join(c.Key, c.Value, count))
 		} else if c.Before != nil {
-			m, _ := readMember(c.Key, c.Before)
-			events = append(events, f.leave(m, count))
+			events = append(events, f.leave(c.Key, c.Before, count))
 		}
 	}
 	return &topic.Batch{Events: events}
@@ -96,13 +92,14 @@ func step(c roster.Moved) int {
 	}
 }
 
-func (f *face) join(m Member, count int) *topic.Event {
-	return f.event(EventJoin, appendCount(appendMember(nil, m), count))
+func (f *face) join(key string, value []byte, count int) *topic.Event {
+	return f.event(EventJoin, appendCount(appendMember(nil, key, value), count))
 }
 
-func (f *face) leave(m Member, count int) *topic.Event {
-	b := appendText([]byte(`{"key":`), m.Key)
-	b = append(append(append(b, `,"role":"`...), m.Role...), '"')
+func (f *face) leave(key string, value []byte, count int) *topic.Event {
+	role, _, _ := split(value)
+	b := appendText([]byte(`{"key":`), key)
+	b = append(append(append(b, `,"role":"`...), role...), '"')
 	return f.event(EventLeave, appendCount(b, count))
 }
 

@@ -187,12 +187,9 @@ func (s *Seat) Key() string { return s.key }
 // Role is the role that the member was given.
 func (s *Seat) Role() string { return s.role }
 
-// Leave gives the place back. It returns when the node has taken note; others learn
-// of it a moment later, or when the backend is back. Leaving twice does nothing.
-func (s *Seat) Leave(ctx context.Context) error {
-	if err := s.groups.Exit(s.name, s.place.outlet, s.place.receiver); err != nil {
-		return err
-	}
-	_, err := s.groups.rosters.Local(ctx, s.name) // is handled after the leave
-	return translate(err)
+// Leave gives the place back and returns at once; others learn of it a moment later,
+// or when the backend is back. Leaving twice does nothing. The error is ErrStopped, and
+// then the place is free too, or ErrOverloaded: leave again.
+func (s *Seat) Leave() error {
+	return s.groups.Exit(s.name, s.place.outlet, s.place.receiver)
 }

@@ -100,27 +100,37 @@ func (m Member) value() []byte {
 	return append(append(v, m.Data...), '}')
 }
 
+// split takes a value apart; ok is false if it is none that a node wrote.
+func split(value []byte) (role, data []byte, ok bool) {
+	rest, begins := bytes.CutPrefix(value, []byte(beginRole))
+	role, data, parted := bytes.Cut(rest, []byte(endRole))
+	if !begins || !parted || len(data) < 2 || data[len(data)-1] != '}' {
+		return nil, nil, false
+	}
+	data = data[: len(data)-1 : len(data)-1]
+	if !plain(role) || !validJSON(data) {
+		return nil, nil, false
+	}
+	return role, data, true
+}
+
 // readMember reads what a Store kept. Of a value that no node wrote the role is ""
 // and the data null, and ok is false.
 func readMember(key string, value []byte) (m Member, ok bool) {
-	nobody := Member{Key: key, Data: json.RawMessage("null")}
-	rest, found := bytes.CutPrefix(value, []byte(beginRole))
-	role, data, split := bytes.Cut(rest, []byte(endRole))
-	if !found || !split || len(data) < 2 || data[len(data)-1] != '}' {
-		return nobody, false
-	}
-	data = data[: len(data)-1 : len(data)-1]
-	if bytes.ContainsAny(role, `"\`) || !utf8.Valid(role) || !validJSON(data) {
-		return nobody, false
+	role, data, ok := split(value)
+	if !ok {
+		return Member{Key: key, Data: json.RawMessage("null")}, false
 	}
 	return Member{Key: key, Role: string(role), Data: data}, true
 }
 
 // appendMember writes {"key":K,"role":R,"data":D without the last brace.
-func appendMember(b []byte, m Member) []byte {
-	b = appendText(append(b, `{"key":`...), m.Key)
-	b = append(append(append(b, `,"role":"`...), m.Role...), endRole...)
-	return append(b, m.Data...)
+func appendMember(b []byte, key string, value []byte) []byte {
+	b = append(appendText(append(b, `{"key":`...), key), ',')
+	if _, _, ok := split(value); !ok {
+		return append(b, `"role":"","data":null`...)
+	}
+	return append(b, value[1:len(value)-1]...)
 }
 
 // appendText writes a string as JSON.
@@ -132,14 +142,17 @@ func appendText(b []byte, s string) []byte {
 	return append(b, quoted...)
 }
 
-// plain reports whether a string is its own JSON between quotes.
-func plain(s string) bool {
+// plain reports whether a text is its own JSON between quotes.
+func plain[T string | []byte](s T) bool {
+	ascii := true
 	for i := range len(s) {
-		if c := s[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+		c := s[i]
+		if c < 0x20 || c == '"' || c == '\\' {
 			return false
 		}
+		ascii = ascii && c < utf8.RuneSelf
 	}
-	return true
+	return ascii || utf8.ValidString(string(s))
 }
 
 func sortMembers(ms []Member) {
