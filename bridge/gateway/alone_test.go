@@ -83,3 +83,28 @@ func TestDeliverToBusyShard(t *testing.T) {
 		t.Fatalf("%d, %d and %d bytes wait", a.waiting, s.waiting, s.g.pressure.bytes.Load())
 	}
 }
+
+// TestOverflowOfSeats: whoever missed a part of a roster is ended, for it comes back to a
+// whole one; on a topic without history it is told.
+func TestOverflowOfSeats(t *testing.T) {
+	t.Parallel()
+	g, ws := inside(t, topic.Policy{Match: "*", History: -1}, Options{})
+	s := g.shards[0]
+	s.call(func() { s.overflowed(s.topics["chat"], &lost{topic: "chat", since: s.now}) })
+	s.Deliver("chat", numbered("chat", 1))
+	if f := readFrame(t, ws); f["event"] != "stale" {
+		t.Fatalf("got %v", f)
+	}
+	if f := readFrame(t, ws); f["event"] != "e" {
+		t.Fatalf("got %v", f)
+	}
+	s.call(func() {
+		a := s.topics["chat"]
+		a.receivers[0].channel = onPresence
+		s.overflowed(a, &lost{topic: "chat", since: s.now})
+		a.receivers[0].channel = onTopic // as it leaves
+	})
+	if f := readFrame(t, ws); f["closed"] != float64(CloseSlow) {
+		t.Fatalf("got %v", f)
+	}
+}
