@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/troupe-rt/troupe/actors/ratelimit"
@@ -25,7 +26,8 @@ var _ ratelimit.LocalStore = (*Limits)(nil)
 type Limits struct {
 	began  time.Time
 	seed   maphash.Seed
-	most   int // per shard
+	most   int           // per shard
+	turn   atomic.Uint32 // whose shard is swept next
 	shards [shards]limitShard
 }
 
@@ -76,11 +78,11 @@ func (l *Limits) Take(ctx context.Context, p ratelimit.Policy, batch []ratelimit
 }
 
 func (l *Limits) take(name string, t ratelimit.Terms, w ratelimit.Want) (ratelimit.Grant, error) {
+	l.shards[l.turn.Add(1)%shards].sweep(l.now())
 	sh, key := l.shard(name, w.Key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	now := l.now()
-	sh.sweep(now)
 	e := sh.entries[key]
 	if e == nil {
 		e = new(limitEntry)
@@ -181,6 +183,8 @@ func (sh *limitShard) keep(key limitKey, e *limitEntry, now int64, t ratelimit.T
 
 // sweep looks at two entries, so that those that are over go faster than others come.
 func (sh *limitShard) sweep(now int64) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
 	for range 2 {
 		if sh.hand >= len(sh.ring) {
 			sh.hand = 0
