@@ -152,7 +152,7 @@ func (c *client) hears(w *world, want ...string) {
 	w.Helper()
 	w.eventually(c.identity+" hears", func() error {
 		if got := c.heard(); !slices.Equal(got, want) {
-			return fmt.Errorf("heard %q, want %q", got, want)
+			return fmt.Errorf("heard %.300q, want %.300q", got, want)
 		}
 		return nil
 	})
