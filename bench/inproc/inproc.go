@@ -18,7 +18,7 @@ import (
 
 // A Task is what a program is asked for.
 type Task struct {
-	Program string `json:"program"` // "topics", "publish", or over Redis "append", "relay"
+	Program string `json:"program"` // a name of programs
 	Count   int    `json:"count"`   // how many topics, or publishes
 	History bool   `json:"history"`
 	Payload int    `json:"payload"` // bytes
@@ -27,19 +27,29 @@ type Task struct {
 	Window int    `json:"window,omitempty"`
 	Millis int    `json:"millis,omitempty"` // of the measured part
 	Redis  string `json:"redis,omitempty"`  // host:port
+	Room   int    `json:"room,omitempty"`   // members who are there
+	Keys   int    `json:"keys,omitempty"`   // of a limit
+}
+
+// programs are what a Task may ask for. The first two need no Redis.
+var programs = map[string]func(context.Context, Task) (map[string]float64, error){
+	"topics":        liveTopics,
+	"publish":       publishTyped,
+	"append":        appendKept,
+	"relay":         relayed,
+	"presence":      presencePairs,
+	"mass-leave":    massLeave,
+	"group":         groupPairs,
+	"limit":         consumed,
+	"limit-refused": consumed,
+	"limit-leased":  consumed,
+	"cursors":       cursorMoves,
 }
 
 // Run does the task and returns its figures.
 func Run(ctx context.Context, t Task) (map[string]float64, error) {
-	switch t.Program {
-	case "topics":
-		return liveTopics(ctx, t)
-	case "publish":
-		return publishTyped(ctx, t)
-	case "append":
-		return appendKept(ctx, t)
-	case "relay":
-		return relayed(ctx, t)
+	if run, ok := programs[t.Program]; ok {
+		return run(ctx, t)
 	}
 	return nil, fmt.Errorf("inproc: no program %q", t.Program)
 }

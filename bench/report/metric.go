@@ -39,6 +39,8 @@ const (
 	CPUPerEvent   = "cpu_us_per_event"
 	RedisPerEvent = "redis_us_per_event"
 	RedisPerConn  = "redis_us_per_connection"
+	MillisTold    = "ms_until_told"
+	FramesPerS    = "frames_per_s"
 
 	Others = "others_share"
 )
@@ -58,6 +60,8 @@ var Catalog = []Metric{
 	{CPUPerDelivery, "server CPU, us per delivery", 3, true},
 	{DeliveriesPerSec, "deliveries per second", 0, true},
 	{RedisPerEvent, "Redis CPU, us per event", 3, true},
+	{MillisTold, "ms until a receiver of the other node was told of all", 1, true},
+	{FramesPerS, "frames per second that a receiver of the other node gets", 0, false},
 	{P50, "latency p50, ms", 2, true},
 	{P99, "latency p99, ms", 2, true},
 	{AllocsPerDelivery, "allocations per delivery", 3, true},

@@ -17,7 +17,7 @@ import (
 // its own.
 func inProcess(ctx context.Context, t Target, s Scenario, o Options) (Sample, error) {
 	task := inproc.Task{Program: s.Program, Count: s.Count, History: s.History, Payload: o.Payload,
-		Window: s.Window, Millis: int(o.Duration.Milliseconds())}
+		Window: s.Window, Room: s.Room, Keys: s.Keys, Millis: int(o.Duration.Milliseconds())}
 	if s.OverRedis() {
 		task.Redis = o.Redis.Address()
 		if err := o.Redis.Empty(ctx); err != nil {

@@ -35,6 +35,9 @@ type Scenario struct {
 	Missed    int // events to catch up on, ResumeStorm only
 	History   bool
 	Program   string // InProcess only
+	Room      int    // InProcess only: members who are there
+	Keys      int    // InProcess only: keys of a limit
+	Alone     bool   // no peer has it
 	Count     int    // InProcess only: how many topics or publishes; 0: for Duration, over Redis
 	Note      string // figures from elsewhere, and where
 }

@@ -5,7 +5,7 @@ package suite
 import "slices"
 
 // Full are the scenarios of a complete run.
-func Full() []Scenario { return slices.Concat(oneNode(), overRedis()) }
+func Full() []Scenario { return slices.Concat(oneNode(), overRedis(), together()) }
 
 func oneNode() []Scenario {
 	return []Scenario{
@@ -41,7 +41,7 @@ func oneNode() []Scenario {
 }
 
 // Quick are the same kinds, so small that all of them take a few seconds.
-func Quick() []Scenario { return slices.Concat(oneNodeQuick(), overRedisQuick()) }
+func Quick() []Scenario { return slices.Concat(oneNodeQuick(), overRedisQuick(), togetherQuick()) }
 
 func oneNodeQuick() []Scenario {
 	return []Scenario{

@@ -38,7 +38,7 @@ func (t Target) can(s Scenario) bool {
 	case s.Kind != InProcess:
 		return true
 	case s.OverRedis():
-		return t.Program != nil
+		return t.Program != nil && (!s.Alone || t.Name == report.Ours)
 	}
 	return t.Program != nil && t.Name == report.Ours
 }

@@ -18,12 +18,13 @@ import (
 
 // A task is what package bench/inproc calls a Task.
 type task struct {
-	Program string `json:"program"` // "append" or "relay"
+	Program string `json:"program"` // "append", "relay" or "presence"
 	History bool   `json:"history"`
 	Payload int    `json:"payload"` // bytes
 	Window  int    `json:"window"`  // publishes in flight
 	Millis  int    `json:"millis"`  // of the measured part
 	Redis   string `json:"redis"`   // host:port
+	Room    int    `json:"room"`    // who is there
 }
 
 func runTask(ctx context.Context, text string) error {
@@ -38,6 +39,11 @@ func runTask(ctx context.Context, text string) error {
 	defer here.Shutdown(context.WithoutCancel(ctx)) //nolint:errcheck // The process ends with it.
 	m := &meter{}
 	publish := func(context.Context) error { return m.publish(here, t) }
+	if t.Program == "presence" {
+		if publish, err = comeAndGo(here, t, m); err != nil {
+			return err
+		}
+	}
 	var arrived func() bool
 	if t.Program == "relay" {
 		there, err := taskNode(t, m)
