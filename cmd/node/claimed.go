@@ -53,10 +53,10 @@ func isName(s string) bool {
 	n := 0
 	seen := false
 	for _, r := range s {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
+		if r == utf8.RuneError || unicode.In(r, unicode.C, unicode.Zl, unicode.Zp) {
 			return false
 		}
-		seen = seen || r != ' '
+		seen = seen || !unicode.IsSpace(r)
 		n++
 	}
 	return seen && n <= maxClaimedName

@@ -10,7 +10,7 @@ import (
 	"github.com/troupe-rt/troupe/cmd/node/settings"
 )
 
-const description = `A Troupe node: topics with history for realtime messaging, over WebSocket.
+const description = `A Troupe node: topics with history, presence, cursors and groups for realtime messaging, over WebSocket.
 
 Try it:
 
@@ -31,8 +31,11 @@ Run several as one:
   node doctor                                what in the settings of Redis weakens what Troupe promises
 
 A setting is a flag (--log-level), an environment variable (TROUPE_LOG_LEVEL) or a line of the file
-(log: {level: debug}); a flag wins over the environment, and that over the file. Topics and
-authentication are set in the file only.`
+(log: {level: debug}); a flag wins over the environment, and that over the file. Topics with their
+presence and cursors, groups, limits and authentication are set in the file only. A file that lists no
+topics, groups or limits gets some to try the node with: presence and cursors on every topic, groups
+lobby:* of five, and 20 publishes in 5 s for a connection on the topics demo:*. Any other file gets what
+it lists: a topic has presence, cursors and a limit if its entry says so, and without groups there are none.`
 
 // commands is the command line.
 type commands struct {
@@ -70,6 +73,8 @@ type settingFlags struct {
 	GatewayHookTimeout           *string `placeholder:"TIME"`
 	GatewayPingAfter             *string `placeholder:"TIME"`
 	GatewayIdleTimeout           *string `placeholder:"TIME"`
+	GatewayFrameLimit            *string `placeholder:"NAME"`
+	GatewayUpgradeLimit          *string `placeholder:"NAME"`
 }
 
 // configured is a command that works with a configuration.

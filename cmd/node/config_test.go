@@ -97,7 +97,7 @@ func TestRefusals(t *testing.T) {
 		"a folder":              {args: []string{"--config", "."}, want: "configuration file"},
 		"file given twice":      {args: []string{"check", "a", "--config", "b"}, want: "give the file once"},
 		"file with faults":      {file: "listen: 1\nmemroy: 1MiB\n", want: ":2:1: memroy: is not a setting; did you mean memory?"},
-		"later in file":         {file: "presence: {}\n", want: "is not in this version"},
+		"later in file":         {file: "bridge: {}\n", want: "is not in this version"},
 		"later in environment":  {env: []string{"TROUPE_POSTGRES=x"}, want: "TROUPE_POSTGRES: storage in Postgres is not in this version"},
 		"hostile file":          {file: strings.Repeat("[", 100_000), want: "nested deeper"},
 		"endless file":          {args: []string{"--config", "/dev/zero"}, want: "is larger than"},

@@ -1,5 +1,5 @@
-// Command node runs a Troupe node: topics with history for realtime messaging,
-// over WebSocket, with a page to try it. Run node --help to see what it can do.
+// Command node runs a Troupe node: topics with history, presence, cursors and groups for
+// realtime messaging, over WebSocket, with a page to try it. Run node --help to see what it can do.
 //
 // # Guarantees
 //
@@ -22,6 +22,8 @@
 //     found dead (TestKilledNodeIsFoundDead), one that was paused comes back under a
 //     new incarnation (TestPausedNodeComesBack), one that stops leaves at once
 //     (TestStoppedNodeLeaves). node members shows them (TestMembersOfTwo).
+//   - Presence, cursors, groups and limits are what the file lists; without any there are some
+//     to try it with (TestRoomsOfTheDefault, TestRoomsOfAFile).
 //   - While Redis is down it is alive but not ready (TestReadyzFollowsRedis).
 //   - The password in the URL of Redis shows nowhere (TestRedisSecretNowhere).
 //   - Every line it writes goes through its logger (TestLogsAreJSON).

@@ -48,7 +48,7 @@ func TestDefaultsServe(t *testing.T) {
 
 func TestStatsCount(t *testing.T) {
 	t.Parallel()
-	p := serve(t, nil)
+	p := serve(t, nil, "--config", file(t, "t.yaml", "topics: [{match: '*'}]\n"))
 	a := dial(t, p.url, nil)
 	a.send(`{"type":"subscribe","topic":"room:1","ref":1}`)
 	a.expect(`"subscribed"`)

@@ -16,7 +16,6 @@ import (
 	"github.com/troupe-rt/troupe/bridge/gateway"
 	"github.com/troupe-rt/troupe/cluster"
 	"github.com/troupe-rt/troupe/cmd/node/settings"
-	"github.com/troupe-rt/troupe/topic"
 )
 
 // Bounds of the HTTP server. A connection that has become a WebSocket is the
@@ -88,13 +87,14 @@ func (s *server) wire(ctx context.Context, loaded *settings.Loaded) (err error) 
 	if s.auth, err = newAuthenticator(ctx, loaded, s.logger, s.metrics.node); err != nil {
 		return err
 	}
-	policies := make([]topic.Policy, len(loaded.Topics))
-	for i, t := range loaded.Topics {
-		policies[i] = t.Policy
-	}
+	topics, present, cursors := policies(loaded.Topics)
 	// The node does not end with ctx but when drain has told the clients.
 	s.node, err = cluster.Start(context.WithoutCancel(ctx), cluster.Config{
-		Topics:       policies,
+		Topics:       topics,
+		Presence:     present,
+		Cursors:      cursors,
+		Groups:       groups(loaded.Groups),
+		Limits:       loaded.Limits,
 		Redis:        loaded.Redis,
 		Prefix:       loaded.Prefix,
 		Replicas:     loaded.Replicas,
@@ -146,6 +146,9 @@ func gatewayOptions(loaded *settings.Loaded, auth *authenticator, logger *slog.L
 		IdleTimeout:  g.IdleTimeout,
 		Logger:       logger,
 		Registerer:   reg,
+		PublishLimit: publishLimit(loaded.Topics),
+		FrameLimit:   g.FrameLimit,
+		UpgradeLimit: g.UpgradeLimit,
 		Limits: gateway.Limits{
 			MaxFrame:        int(g.Frame),
 			MaxTopics:       g.Topics,

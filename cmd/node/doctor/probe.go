@@ -22,6 +22,7 @@ func (e *examination) needed(replicas int) [][]any {
 		{"ping"}, {"time"},
 		{"hset", head, "epoch", "x", "seq", "1"}, {"hmget", head, "epoch", "seq"}, {"hget", head, "seq"}, {"hgetall", head},
 		{"hlen", head}, {"hstrlen", head, "seq"}, {"hrandfield", head}, {"hdel", head, "seq"},
+		{"hexists", head, "seq"}, {"hkeys", head}, {"hscan", head, "0"}, {"mget", head}, {"scan", "0", "COUNT", "1"},
 		{"exists", head}, {"pexpire", head, "60000"}, {"pttl", head}, {"persist", head},
 		{"xadd", log, "MAXLEN", "~", "1", "1-0", "e", "1"}, {"xrange", log, "-", "+", "COUNT", "1"},
 		{"set", ids, "1", "PX", "60000"}, {"getrange", ids, "0", "0"},

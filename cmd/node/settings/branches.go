@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/troupe-rt/troupe/cursor"
+	"github.com/troupe-rt/troupe/presence"
 	"github.com/troupe-rt/troupe/topic"
 )
 
@@ -44,28 +46,22 @@ func setKeys(j *JWT, text string) error {
 	return nil
 }
 
+var errNoTopics = errors.New("lists no policy; leave it out for the default one")
+
 // topics reads the list of policies.
 func (r *reader) topics(key string, v *value) {
-	if v.kind != kindList {
-		r.wrongKind(key, v, kindList)
-		return
-	}
-	if len(v.items) == 0 {
-		r.fault(key, v.at, errors.New("lists no policy; leave it out for the default one"))
-	}
-	for i, item := range v.items {
-		at := fmt.Sprintf("%s[%d]", key, i)
-		r.marks[at] = item.at
-		r.into.Topics = append(r.into.Topics, Topic{})
-		r.topic(at, item, &r.into.Topics[i])
-	}
+	r.entries(key, v, errNoTopics, func(i int, key string, v *value) {
+		t := Topic{Presence: presence.Policy{Off: true}, Cursors: cursor.Policy{Off: true}}
+		r.topic(key, v, &t)
+		r.into.Topics = append(r.into.Topics, t)
+	})
 }
 
 func (r *reader) topic(key string, v *value, t *Topic) {
 	p := &t.Policy
 	before := len(r.faults)
 	r.object(key, v, map[string]func(string, *value){
-		"match":         r.text(func(text string) error { return setMatch(p, text) }),
+		"match":         r.text(filled(&p.Match, `"*" matches every topic`)),
 		"history.size":  r.text(func(text string) error { return setHistory(p, text) }),
 		"history.store": r.text(func(text string) error { return setStore(t, text) }),
 		"history.ttl":   r.text(orNone(&p.TTL, false)),
@@ -74,18 +70,24 @@ func (r *reader) topic(key string, v *value, t *Topic) {
 		"idle":          r.text(orNone(&p.Idle, true)),
 		"subscribe":     r.who(&t.Subscribe, Anyone, Authenticated, Nobody),
 		"publish":       r.who(&t.Publish, Anyone, Authenticated, Members, Server),
+		"presence":      r.presence(&t.Presence),
+		"cursors":       r.cursors(&t.Cursors),
+		"limit":         r.text(filled(&t.Limit, "name one of limits, or leave it out")),
 	})
 	if p.Match == "" && len(r.faults) == before {
 		r.fault(dot(key, "match"), v.at, errors.New(`is missing; name the topics, such as "room:*"`))
 	}
 }
 
-func setMatch(p *topic.Policy, text string) error {
-	if text == "" {
-		return errors.New(`must not be empty; "*" matches every topic`)
+// filled reads text that must not be empty; hint says what to write.
+func filled(at *string, hint string) func(string) error {
+	return func(text string) error {
+		if text == "" {
+			return fmt.Errorf("must not be empty; %s", hint)
+		}
+		*at = text
+		return nil
 	}
-	p.Match = text
-	return nil
 }
 
 // setHistory refuses 0, which a Policy takes for "the default".
@@ -155,7 +157,8 @@ func (r *reader) who(at *[]string, words ...string) func(string, *value) {
 // vocabulary is every name of a setting or of a group that the file can have.
 var vocabulary = func() []string {
 	words := strings.Fields("auth jwt algorithms audience issuer cookie identity roles data " +
-		"topics match history size ttl dedup store slow idle subscribe publish")
+		"topics match history size ttl dedup store slow idle subscribe publish presence key grace heartbeat " +
+		"cursors throttle tick limit groups maxMembers memberData closedFor limits name kind points interval block lease")
 	for _, s := range scalars {
 		words = append(words, strings.Split(s.key, ".")...)
 	}

@@ -37,6 +37,14 @@ func (l *Loaded) check(broken bool, in Input) []*Fault {
 	for i := range l.Topics {
 		l.checkTopic(i, broken, add)
 	}
+	for i, p := range l.Groups {
+		if key := fmt.Sprintf("groups[%d]", i); !l.spoilt[key] {
+			for _, err := range p.Faults() {
+				addNamed(key, err, add)
+			}
+		}
+	}
+	l.checkLimits(broken, add)
 	return faults
 }
 
@@ -51,6 +59,9 @@ func (l *Loaded) checkTopic(i int, broken bool, add func(string, error)) {
 	for _, err := range l.Topics[i].Policy.Faults() {
 		addNamed(key, err, add)
 	}
+	if !l.spoilt[key] {
+		l.checkRooms(key, l.Topics[i], add)
+	}
 	if broken {
 		return
 	}
@@ -64,6 +75,18 @@ func (l *Loaded) checkTopic(i int, broken bool, add func(string, error)) {
 				add(key+"."+field, fmt.Errorf("%s needs auth.jwt: without it nobody is known and nobody may", w))
 			}
 		}
+	}
+}
+
+// checkRooms looks at what a topic has beside its events. The pattern is Policy's.
+func (l *Loaded) checkRooms(key string, t Topic, add func(string, error)) {
+	t.Presence.Match, t.Cursors.Match = "*", "*"
+	for _, err := range t.Presence.Faults() {
+		addNamed(key+".presence", err, add)
+	}
+	for _, err := range t.Cursors.Faults() {
+		text, _ := strings.CutPrefix(err.Error(), "cursors.")
+		addNamed(key+".cursors", errors.New(text), add)
 	}
 }
 

@@ -17,7 +17,9 @@ type source struct {
 
 var (
 	secretKey = regexp.MustCompile(`(?i)(auth|jwt|key|secret|token|password|postgres|redis\w*["']?\s*:|://\S*@)`)
-	nameAt    = regexp.MustCompile(`^[\s-]*["']?([A-Za-z]+)["']?\s*:(\s|$)`)
+	// harmlessKey is a setting named key with a value that is none.
+	harmlessKey = regexp.MustCompile(`\bkey["']?\s*:\s*["']?(connection|address|identity|id)\b`)
+	nameAt      = regexp.MustCompile(`^[\s-]*["']?([A-Za-z]+)["']?\s*:(\s|$)`)
 )
 
 // newSource marks every line from one that names a key, or the group that has
@@ -36,7 +38,7 @@ func newSource(name string, text []byte) *source {
 		if hidden && depth <= indent && namesSetting(line) {
 			hidden = false
 		}
-		if !hidden && secretKey.MatchString(line) {
+		if !hidden && secretKey.MatchString(harmlessKey.ReplaceAllString(line, "")) {
 			hidden, indent = true, depth
 		}
 		s.secret[i] = hidden

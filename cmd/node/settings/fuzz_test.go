@@ -18,6 +18,9 @@ func FuzzConfig(f *testing.F) {
 	f.Add([]byte("redis: redis://u:hunter2hunter2@h?db=1\nredsi: x"))
 	f.Add([]byte("? [a]\n: b\n--- !!map {}\n... # c\n%YAML 1.2"))
 	f.Add([]byte("log: {level: \"\\u0000\\x41\", format: 'a''b'}"))
+	f.Add([]byte("groups: [{match: a, memberData: [], roles: [\"a b\"]}]\nlimits: &l\n- {name: a, points: 3, interval: 1us, block: 1ns}\n- *l"))
+	f.Add([]byte("topics: [{match: a, presence: {grace: 0}, cursors: {ttl: -1}, limit: x}, {match: b, presence: TRUE}]"))
+	f.Add([]byte("auth: {jwt: {data: [], algorithms: []}}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		l, err := Load(Input{File: "f.yaml", Text: text})
 		if err != nil {

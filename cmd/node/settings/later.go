@@ -11,16 +11,16 @@ import (
 // and what they are for. They are refused, since a node that ignored them would
 // not do what its operator asked.
 var later = map[string]string{
-	"postgres":        "storage in Postgres",
-	"groups":          "groups",
-	"limits":          "rate limits",
-	"bridge":          "the bridge from Postgres",
-	"presence":        "presence",
-	"cursors":         "cursors",
-	"auth.apiKeys":    "the HTTP interface with its keys",
-	"topics.presence": "presence",
-	"topics.cursors":  "cursors",
-	"topics.limit":    "rate limits",
+	"postgres":     "storage in Postgres",
+	"bridge":       "the bridge from Postgres",
+	"auth.apiKeys": "the HTTP interface with its keys",
+}
+
+// misplaced are settings that people look for in another place.
+var misplaced = map[string]string{
+	"presence": "topics[].presence",
+	"cursors":  "topics[].cursors",
+	"limit":    "topics[].limit, with the limit itself under limits",
 }
 
 var index = regexp.MustCompile(`\[\d+\]`)
@@ -35,6 +35,14 @@ func Later(key string) error {
 }
 
 func leaf(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
+
+// elsewhere returns the sentence for a setting that has another place, nil for others.
+func elsewhere(key string) error {
+	if place := misplaced[key]; place != "" {
+		return fmt.Errorf("stands elsewhere: %s", place)
+	}
+	return nil
+}
 
 // unknown says that a name is not a setting, and which one may have been meant.
 func unknown(name string, known []string) error {

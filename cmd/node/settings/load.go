@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/troupe-rt/troupe/topic"
 )
 
 // Input is what the program was started with.
@@ -39,6 +37,7 @@ type Loaded struct {
 
 	origins map[string]string // key to "--listen", "TROUPE_LISTEN", "troupe.yaml:3"; absent: default
 	marks   map[string]place
+	spoilt  map[string]bool // entries of lists that could not be read as a whole
 	src     *source
 }
 
@@ -46,7 +45,7 @@ type Loaded struct {
 // the file, and that over the default. The error joins a *Fault for everything
 // that is wrong, also for values that another one overrides.
 func Load(in Input) (*Loaded, error) {
-	l := &Loaded{origins: map[string]string{}, marks: map[string]place{}, src: newSource(in.File, in.Text)}
+	l := &Loaded{origins: map[string]string{}, marks: map[string]place{}, spoilt: map[string]bool{}, src: newSource(in.File, in.Text)}
 	for i := range scalars {
 		if err := scalars[i].set(&l.Settings, scalars[i].initial); err != nil {
 			return nil, fmt.Errorf("settings: the default of %s %w", scalars[i].key, err)
@@ -55,7 +54,7 @@ func Load(in Input) (*Loaded, error) {
 	faults := l.fromFile(in)
 	faults = append(faults, l.fromEnv(in.Env)...)
 	faults = append(faults, l.fromFlags(in.Flags)...)
-	l.defaultTopics()
+	l.defaultLists()
 	faults = append(faults, l.check(len(faults) > 0, in)...)
 	if len(faults) > 0 {
 		return nil, join(faults)
@@ -74,7 +73,7 @@ func (l *Loaded) fromFile(in Input) []*Fault {
 	if root == nil {
 		return nil // an empty file asks for nothing
 	}
-	r := &reader{src: l.src, into: &l.Settings, marks: l.marks}
+	r := &reader{src: l.src, into: &l.Settings, marks: l.marks, spoilt: l.spoilt}
 	r.read(root)
 	for key, at := range r.marks {
 		l.origins[key] = fmt.Sprintf("%s:%d", in.File, at.line)
@@ -113,7 +112,7 @@ var programEnv = []string{"TROUPE_CONFIG", "TROUPE_URL", "TROUPE_TOKEN"}
 // service named troupe.
 func strayEnv(name string, known map[string]*scalar) error {
 	for key := range later {
-		if !strings.HasPrefix(key, "topics.") && EnvName(FlagName(key)) == name {
+		if EnvName(FlagName(key)) == name {
 			return Later(key)
 		}
 	}
@@ -143,28 +142,3 @@ func (l *Loaded) fromFlags(flags map[string]string) []*Fault {
 	}
 	return faults
 }
-
-// defaultTopics fills in the policy of a node without one, and who may use
-// topics where the file does not say: anyone on a node without authentication,
-// otherwise those who proved who they are.
-func (l *Loaded) defaultTopics() {
-	if len(l.Topics) == 0 {
-		l.Topics = []Topic{{Policy: topic.Policy{Match: "*"}}}
-	}
-	who := []string{Anyone}
-	if l.JWT != nil {
-		who = []string{Authenticated}
-	}
-	for i := range l.Topics {
-		t := &l.Topics[i]
-		t.Policy = t.Policy.WithDefaults()
-		if t.Subscribe == nil {
-			t.Subscribe = who
-		}
-		if t.Publish == nil {
-			t.Publish = who
-		}
-	}
-}
-
-func names[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -35,6 +35,8 @@ func TestPrecedence(t *testing.T) {
 		"gateway.hookTimeout":           {"1s", "2s", "3s"},
 		"gateway.pingAfter":             {"11s", "12s", "13s"},
 		"gateway.idleTimeout":           {"3m1s", "3m2s", "3m3s"},
+		"gateway.frameLimit":            {"x", "y", "z"},
+		"gateway.upgradeLimit":          {"x", "y", "z"},
 	}
 	for _, s := range scalars {
 		t.Run(s.key, func(t *testing.T) {
@@ -64,7 +66,7 @@ func TestPrecedence(t *testing.T) {
 				t.Fatal(err)
 			}
 			expect(s.get(&initial), "")
-			in.File, in.Text = "t.yaml", []byte(nested(s.key, v[0]))
+			in.File, in.Text = "t.yaml", []byte(nested(s.key, v[0])+xyz)
 			expect(v[0], map[bool]string{false: "t.yaml:1", true: "t.yaml:2"}[strings.Contains(s.key, ".")])
 			in.Env = append(with, EnvName(name)+"=")
 			expect(v[0], map[bool]string{false: "t.yaml:1", true: "t.yaml:2"}[strings.Contains(s.key, ".")])
@@ -75,6 +77,10 @@ func TestPrecedence(t *testing.T) {
 		})
 	}
 }
+
+// xyz are limits that settings can name.
+const xyz = "limits: [{name: x, points: 1, interval: 1s, key: address}, {name: y, points: 1, interval: 1s, key: address}, " +
+	"{name: z, points: 1, interval: 1s, key: identity}]\n"
 
 // nested writes a.b: v as YAML.
 func nested(key, v string) string {
@@ -125,19 +131,6 @@ topics:
 	}
 	if l.JWT.Algorithms[0] != "RS256" || l.JWT.Data[0] != "name" {
 		t.Errorf("jwt %+v", l.JWT)
-	}
-}
-
-func TestDefaultsWithoutAuthentication(t *testing.T) {
-	t.Parallel()
-	l, err := Load(Input{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	only := l.Topics[0]
-	if len(l.Topics) != 1 || only.Policy.Match != "*" || only.Policy.History != 1000 ||
-		only.Subscribe[0] != Anyone || only.Publish[0] != Anyone {
-		t.Errorf("topics %+v", l.Topics)
 	}
 }
 
@@ -289,9 +282,7 @@ func manyNames() string {
 func TestLaterSettings(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{
-		"postgres: p", "groups: []", "limits: []", "bridge: {}",
-		"auth: {apiKeys: []}", "topics: [{match: a, presence: {}}]", "topics: [{match: a, cursors: {}}]",
-		"topics: [{match: a, limit: x}]", "topics: [{match: a, history: {store: postgres}}]",
+		"postgres: p", "bridge: {}", "auth: {apiKeys: []}", "topics: [{match: a, history: {store: postgres}}]",
 	} {
 		_, err := Load(Input{File: "t.yaml", Text: []byte(file)})
 		if err == nil || !strings.Contains(err.Error(), "is not in this version of Troupe") {
@@ -312,7 +303,7 @@ func TestUnknownSettings(t *testing.T) {
 		"lissten: x":                        "lissten: is not a setting; did you mean listen?",
 		"log: {colour: red}":                "log.colour: is not a setting; there are format, level",
 		"topics: [{match: a, hsitory: {}}]": "topics[0].hsitory: is not a setting",
-		"zzz: 1":                            "zzz: is not a setting; there are anyScript",
+		"zzz: 1":                            "zzz: is not a setting; there are anyScript, auth, drainTimeout, gateway, groups",
 	} {
 		_, err := Load(Input{File: "t.yaml", Text: []byte(file)})
 		if err == nil || !strings.Contains(err.Error(), want) {

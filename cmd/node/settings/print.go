@@ -33,6 +33,8 @@ func (l *Loaded) Print(w io.Writer) error {
 	}
 	p.jwt(l.JWT)
 	p.topics(l.Topics)
+	p.groups(l.Groups)
+	p.limits(l.Limits)
 	_, err := io.WriteString(w, p.String())
 	return err
 }
@@ -67,7 +69,7 @@ func (p *printer) jwt(j *JWT) {
 		}
 	}
 	many := func(name string, v []string) {
-		if len(v) > 0 {
+		if v != nil {
 			p.line(4, name+": "+list(v), "auth.jwt."+name)
 		}
 	}
@@ -111,6 +113,7 @@ func (p *printer) topics(topics []Topic) {
 		p.line(4, "publish: "+list(t.Publish), key+"publish")
 		p.line(4, "slow: "+t.Policy.Slow.String(), key+"slow")
 		p.line(4, "idle: "+orOff(t.Policy.Idle), key+"idle")
+		p.beside(t, key)
 	}
 }
 

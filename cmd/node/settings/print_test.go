@@ -28,12 +28,20 @@ auth:
     data: [name, "null", "*x", "- y"]
 topics:
   - {match: "room:*", history: {size: 5, ttl: 1h, dedup: -1}, slow: drop-oldest, idle: -1, subscribe: [none], publish: [server]}
-  - {match: "[a-z]?", history: {size: -1}}
+  - {match: "[a-z]?", history: {size: -1}, presence: {key: user id, grace: 10s, heartbeat: 1m}, cursors: {throttle: -1, tick: 20ms, ttl: 1m}, limit: chat}
+  - {match: b, presence: true, cursors: {}}
+groups:
+  - {match: "lobby:*", maxMembers: 5, roles: [host, "a guest"], memberData: [name], key: connection, closedFor: 1h}
+  - {match: "*", memberData: []}
+limits:
+  - {name: chat, kind: sliding, points: 10, interval: 1s, block: 30s, key: connection, lease: 2}
+  - {name: all, kind: fixed, points: 1000, interval: 1m, key: address}
+gateway: {frameLimit: chat, upgradeLimit: all}
 `
 
 func TestPrintRoundTrip(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{full, "", "topics: [{match: a, history: {store: memory}}]"} {
+	for _, text := range []string{full, "", "topics: [{match: a, history: {store: memory}}]", "groups: []", "limits: []"} {
 		first, err := Load(Input{File: "t.yaml", Text: []byte(text)})
 		if err != nil {
 			t.Fatal(err)

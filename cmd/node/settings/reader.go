@@ -3,6 +3,8 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -17,6 +19,7 @@ type reader struct {
 	into   *Settings
 	faults []*Fault
 	marks  map[string]place // key to where the file has it
+	spoilt map[string]bool  // entries of lists that could not be read as a whole
 }
 
 func (r *reader) fault(key string, at place, err error) {
@@ -28,6 +31,8 @@ func (r *reader) read(root *value) {
 	branches := map[string]func(string, *value){
 		"auth":   r.auth,
 		"topics": r.topics,
+		"groups": r.groups,
+		"limits": r.limits,
 	}
 	for i := range scalars {
 		s := &scalars[i]
@@ -57,8 +62,10 @@ func (r *reader) object(key string, v *value, branches map[string]func(string, *
 			r.object(at, f.value, nested)
 		case Later(at) != nil:
 			r.fault(at, f.at, Later(at))
+		case elsewhere(at) != nil:
+			r.fault(at, f.at, elsewhere(at))
 		default:
-			r.fault(at, f.at, unknown(f.key, names(branches)))
+			r.fault(at, f.at, unknown(f.key, heads(branches)))
 		}
 	}
 }
@@ -73,6 +80,16 @@ func inside(name string, branches map[string]func(string, *value)) map[string]fu
 		}
 	}
 	return below
+}
+
+// heads are the names that may stand here, each once: log for log.level and log.format.
+func heads(branches map[string]func(string, *value)) []string {
+	all := map[string]bool{}
+	for name := range branches {
+		head, _, _ := strings.Cut(name, ".")
+		all[head] = true
+	}
+	return slices.Sorted(maps.Keys(all))
 }
 
 func (r *reader) scalar(s *scalar, v *value) {
@@ -131,6 +148,25 @@ func (r *reader) words(key string, v *value) ([]string, bool) {
 		list = append(list, item.text)
 	}
 	return list, true
+}
+
+// entries reads each entry of a list of objects; empty is what is wrong with a list that
+// has none, nil if that is fine.
+func (r *reader) entries(key string, v *value, empty error, read func(i int, key string, v *value)) {
+	if v.kind != kindList {
+		r.wrongKind(key, v, kindList)
+		return
+	}
+	if len(v.items) == 0 && empty != nil {
+		r.fault(key, v.at, empty)
+	}
+	for i, item := range v.items {
+		at := fmt.Sprintf("%s[%d]", key, i)
+		r.marks[at] = item.at
+		before := len(r.faults)
+		read(i, at, item)
+		r.spoilt[at] = len(r.faults) > before
+	}
 }
 
 func (r *reader) wrongKind(key string, v *value, want kind) {

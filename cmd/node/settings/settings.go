@@ -4,6 +4,10 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/troupe-rt/troupe/actors/ratelimit"
+	"github.com/troupe-rt/troupe/cursor"
+	"github.com/troupe-rt/troupe/group"
+	"github.com/troupe-rt/troupe/presence"
 	"github.com/troupe-rt/troupe/topic"
 )
 
@@ -47,6 +51,12 @@ type Settings struct {
 
 	// Topics are tried in order; the first whose pattern fits a name decides.
 	Topics []Topic
+
+	// Groups are tried in order; a name that none fits is no group.
+	Groups []group.Policy
+
+	// Limits are what topics and the gateway refer to by name.
+	Limits []ratelimit.Policy
 }
 
 // Log says what the node writes to standard error.
@@ -76,6 +86,9 @@ type Gateway struct {
 	HookTimeout time.Duration // authentication and the access rules
 	PingAfter   time.Duration // silence towards a client before a ping
 	IdleTimeout time.Duration // silence of a client before it counts as gone
+
+	FrameLimit   string // name of the limit for each frame of a client; "" for none
+	UpgradeLimit string // and for each client that connects
 }
 
 // JWT says which tokens are believed and what is read from them.
@@ -93,6 +106,14 @@ type JWT struct {
 // Topic is a policy and who may use topics of it.
 type Topic struct {
 	Policy topic.Policy
+
+	// Presence and Cursors are Off unless the file turns them on. They match as
+	// Policy does, and leave what others see of a user to the default.
+	Presence presence.Policy
+	Cursors  cursor.Policy
+
+	// Limit names the limit of which a publish takes a point, "" for none.
+	Limit string
 
 	// Store is what the file says keeps the history: StoreRedis, StoreMemory,
 	// or "" for what the node has.

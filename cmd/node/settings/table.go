@@ -63,6 +63,10 @@ var scalars = []scalar{
 		func(s *Settings) *time.Duration { return &s.Gateway.PingAfter }),
 	span("gateway.idleTimeout", "2m", time.Second, 24*time.Hour, "Silence of a client after which it counts as gone.",
 		func(s *Settings) *time.Duration { return &s.Gateway.IdleTimeout }),
+	text("gateway.frameLimit", "", "Name of the limit, under limits in the file, of which every frame of a client takes a point.",
+		func(s *Settings) *string { return &s.Gateway.FrameLimit }),
+	text("gateway.upgradeLimit", "", "Name of the limit, by address or identity, of which every client that connects takes a point.",
+		func(s *Settings) *string { return &s.Gateway.UpgradeLimit }),
 }
 
 // FlagName is the flag of a key: gateway.pingAfter becomes gateway-ping-after.
