@@ -53,6 +53,7 @@ type actor struct {
 	wants     moment
 	hole      uint64 // a version that is there and did not come; a timer is on
 	checking  bool
+	shaky     int  // looks, one after the other, that have to find nothing: a batch may still take effect
 	timed     bool // a look is on its way
 	beating   bool
 	timers    struct{ look, beat, retry, hole timer }
@@ -205,6 +206,7 @@ func (a *actor) Stop(_ *actors.Context[message], reason error) {
 	a.r.m.receivers.Sub(float64(a.out.Len()))
 	for _, s := range a.local.seats {
 		a.disappoint(s, reason)
+		s.end(reason)
 	}
 	a.talk.end(reason)
 	a.out.Close(reason)
@@ -217,7 +219,7 @@ func (a *actor) inUse() bool {
 
 // needed reports whether the roster has to be known.
 func (a *actor) needed() bool {
-	return len(a.local.keys)+len(a.settling)+len(a.watchers)+len(a.reads)+len(a.says)+a.out.Len() > 0
+	return len(a.local.keys)+len(a.settling)+len(a.watchers)+len(a.reads)+len(a.says)+a.out.Len()+a.shaky > 0
 }
 
 // beat sends what the Face has to say from time to time.

@@ -23,6 +23,13 @@ type seat struct {
 	owed     int           // calls of Joined
 }
 
+// end tells a session that was a member that it is none any more.
+func (s *seat) end(err error) {
+	if s.admitted && s.Ended != nil {
+		s.Ended(err)
+	}
+}
+
 // mine is a member as far as this node shows it.
 type mine struct {
 	key    string

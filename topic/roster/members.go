@@ -200,6 +200,9 @@ func (a *actor) pace(c *actors.Context[message]) {
 // that are not lasting, and that nobody was told of, go.
 func (a *actor) unwritten(c *actors.Context[message], m *applied) {
 	a.failed(c, "apply", m.err)
+	if !errors.Is(m.err, ErrBuried) {
+		a.shaky = 2
+	}
 	err := fmt.Errorf("roster: join %q: %w: %w", a.name, ErrUnavailable, m.err)
 	for _, member := range m.batch {
 		a.local.failed(member)
@@ -233,6 +236,7 @@ func (a *actor) refuse(member *mine) {
 		a.local.take(s.name)
 		a.r.m.members.Dec()
 		a.disappoint(s, &FullError{a.rules.Max})
+		s.end(&FullError{a.rules.Max})
 		if s.admitted && s.Outlet != nil { // its place was lost, as when the Store was emptied
 			a.part(s.Outlet, s.Receiver)
 		}

@@ -154,6 +154,11 @@ type Session struct {
 	// that, unless it is Lasting. It runs on the actor and must not block.
 	Settle func(now []byte) (value []byte, tag string)
 
+	// Ended, if there is one, is told that the session ended though nobody had it
+	// leave, and was a member before: ErrClosed, a *FullError if its place was lost,
+	// or why the actor stopped. It runs on the actor and must not block.
+	Ended func(err error)
+
 	// Lasting keeps a session whose join failed for want of a backend: its member
 	// appears once there is one again. Otherwise the failed join leaves no trace.
 	Lasting bool

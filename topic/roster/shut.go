@@ -14,6 +14,7 @@ func (a *actor) shut() {
 			a.local.take(name)
 			a.r.m.members.Dec()
 			a.disappoint(s, ErrClosed)
+			s.end(ErrClosed)
 		}
 	}
 	for _, m := range a.local.keys {
