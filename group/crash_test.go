@@ -235,3 +235,35 @@ func closedWhileJoining(w *world, takes time.Duration) {
 		}
 	}
 }
+
+// TestPlaceLost has a node be taken for dead, and another member take the place of its
+// own meanwhile: who lost it is told, and is none any more.
+func TestPlaceLost(t *testing.T) {
+	t.Parallel()
+	inMemory(2)(t, func(w *world) {
+		ann := w.first().join(w, "g", "ann", "")
+		ann.enter(w, w.first(), "g", "") // once more, under the same name
+		if _, err := ann.answer(w); err != nil {
+			w.Fatal(err)
+		}
+		if err := w.last().Bury(w.Context(), w.first().present()); err != nil {
+			w.Fatal(err)
+		}
+		bob := w.last().join(w, "g", "bob", "")
+		w.first().revive("n0-2")
+		w.eventually("ann is told", func() error {
+			ann.mu.Lock()
+			defer ann.mu.Unlock()
+			if n := len(ann.order); n == 0 || ann.order[n-1] != "left" {
+				return fmt.Errorf("told %v", ann.order)
+			}
+			return nil
+		})
+		w.first().hooks.sees(w, "join g ann member", "leave g ann member")
+		if ms, err := w.first().LocalMembers(w.Context(), "g"); err != nil || len(ms) != 0 {
+			w.Errorf("%v, %v", ms, err)
+		}
+		w.count("g", 1)
+		bob.hears(w, "join bob member 1", "members bob")
+	}, policies(group.Policy{MaxMembers: 1}))
+}

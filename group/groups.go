@@ -110,7 +110,7 @@ func (g *Groups) Enter(name string, j Joiner, done func(role string, err error))
 		return g.refused(p, err)
 	}
 	s := g.places.begin(name, g.metrics.of(p.Match), place{j.Outlet, j.Receiver}, m)
-	err = g.rosters.Post(name, s.session(p), func(err error) {
+	err = g.rosters.Post(name, s.session(p, func(error) { g.places.ended(name, s.place) }), func(err error) {
 		err = translate(err)
 		g.places.answered(s, err)
 		if done != nil {

@@ -13,8 +13,8 @@ import (
 // logged, and costs that call.
 type Hooks struct {
 	// OnJoin is called when a member is on this node that was not, OnLeave when its
-	// last joiner here has left. Each OnJoin is followed by one OnLeave, or by the
-	// OnClose of the group, or by Stop.
+	// last joiner here has left or lost its place, also by Stop. Each OnJoin is followed
+	// by one OnLeave, or by the OnClose of the group.
 	OnJoin, OnLeave func(group string, m Member)
 
 	// OnFull is called when somebody could not join for want of a place.

@@ -131,7 +131,7 @@ func TestMetrics(t *testing.T) {
 		# HELP troupe_group_leaves_total Members whose last connection on this node left a group; not those of groups that were closed.
 		# TYPE troupe_group_leaves_total counter
 		troupe_group_leaves_total{match="*"} 0
-		troupe_group_leaves_total{match="room:*"} 0
+		troupe_group_leaves_total{match="room:*"} 1
 		# HELP troupe_group_publishes_total Events that the program published to groups.
 		# TYPE troupe_group_publishes_total counter
 		troupe_group_publishes_total{match="*"} 0

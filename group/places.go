@@ -28,9 +28,9 @@ type stay struct {
 
 // session is what the roster gets to know. A member that is there already keeps
 // its role.
-func (s *stay) session(p *Policy) roster.Session {
+func (s *stay) session(p *Policy, ended func(error)) roster.Session {
 	return roster.Session{
-		Outlet: s.place.outlet, Receiver: s.place.receiver, Key: s.member.Key,
+		Outlet: s.place.outlet, Receiver: s.place.receiver, Key: s.member.Key, Ended: ended,
 		Settle: func(now []byte) ([]byte, string) {
 			if there, ok := readMember(s.member.Key, now); ok && slices.Contains(p.Roles, there.Role) {
 				s.member.Role = there.Role
@@ -108,12 +108,21 @@ func (p *places) refused(s, before *stay, err error) {
 		p.hooks.tell(call{onFull, s.group, s.member})
 	}
 	c := p.groups[s.group]
-	if c != nil && c.stays[s.place] == s {
-		if before != nil {
-			c.stays[s.place] = before
-		} else {
-			delete(c.stays, s.place)
+	if c == nil {
+		return
+	}
+	latest := c.stays[s.place]
+	for next := latest; next != nil && next != s; next = next.before {
+		if next.before == s {
+			next.before = before
 		}
+	}
+	switch {
+	case latest != s:
+	case before != nil:
+		c.stays[s.place] = before
+	default:
+		delete(c.stays, s.place)
 	}
 	p.tidy(s.group)
 }
@@ -152,6 +161,24 @@ func (p *places) closed(group string) {
 	clear(c.members)
 	p.tidy(group)
 	p.hooks.tell(call{on: onClose, group: group})
+}
+
+// ended notes that a joiner lost its place.
+func (p *places) ended(group string, at place) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.groups[group]
+	if c == nil || c.stays[at] == nil {
+		return
+	}
+	s := c.stays[at]
+	if s.in {
+		delete(c.stays, at)
+	}
+	for ; s != nil; s = s.before { // one that is not in is about to join anew
+		p.exit(s)
+	}
+	p.tidy(group)
 }
 
 func (p *places) enter(s *stay) {
