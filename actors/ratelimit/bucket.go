@@ -12,13 +12,15 @@ type Level struct {
 	Slot   int64
 }
 
-func (l *Level) settle(now int64, t Terms) {
-	if l.Token != t.Token {
-		if l.Token > 0 { // counted under other terms
-			l.Debt = min(ceilDiv(l.Debt, l.Token), t.Points) * t.Token
-		}
-		l.Token = t.Token
+func (l *Level) settle(now int64, t Terms) (odd bool) {
+	if l.Token == 0 {
+		*l = Level{At: now, Token: t.Token}
 	}
+	if l.Token != t.Token { // counted under other terms
+		l.Debt = min(ceilDiv(l.Debt, l.Token), t.Points) * t.Token
+		l.Token, odd = t.Token, true
+	}
+	odd = odd || l.At > now || l.Slot > now+t.Lease || l.Leased > t.Points || l.Debt > t.Points*t.Token
 	l.At = min(l.At, now)
 	l.Slot = min(l.Slot, now+t.Lease)
 	l.Leased = min(l.Leased, t.Points)
@@ -30,6 +32,7 @@ func (l *Level) settle(now int64, t Terms) {
 		l.Leased, l.Slot = 0, 0
 		l.drain(now, 0, t)
 	}
+	return odd
 }
 
 // drain refills the bucket until a moment, but for what has no room in it.

@@ -1,5 +1,7 @@
 package ratelimit
 
+import "slices"
+
 // A Meter is what a store remembers of one key. It has no clock and does no I/O: now
 // is the store's time in microseconds since any moment, and Terms are the limit's. The
 // zero Meter is that of a key nobody has used.
@@ -13,10 +15,12 @@ type Meter struct {
 	Until   int64 // refused everything before
 }
 
-// A counter is how a kind of limit counts. Its methods are called after settle only.
+// A counter is how a kind of limit counts. Its other methods are called after settle.
 type counter interface {
-	settle(now int64, t Terms) // brings it up to now
-	free(t Terms) int64        // points that are left
+	// settle brings it up to now. odd tells that it could not stand as it did: the clock was
+	// set back, or the terms are others.
+	settle(now int64, t Terms) (odd bool)
+	free(t Terms) int64 // points that are left
 	spend(now, points int64, t Terms)
 	lease(now, points int64, t Terms) (until int64)
 	next(now int64, t Terms) int64 // until there is a point more, 0 if all are there
@@ -33,13 +37,25 @@ func (m *Meter) counter(k Kind) counter {
 	return &m.Bucket
 }
 
-// Take does what a Want says, and tells whether the Meter is another one now.
+// Take does what a Want says, and tells whether the Meter is another one now. Where it is
+// not, a store need not write.
 func (m *Meter) Take(now int64, t Terms, w Want) (g Grant, changed bool) {
 	if m.Until > now {
 		return blocked(0, m.Until-now), false
 	}
+	next := *m
+	if t.Kind == Sliding {
+		next.Sliding.Strips = slices.Clone(m.Sliding.Strips)
+	}
+	if g, changed = next.take(now, t, w); changed {
+		*m = next
+	}
+	return g, changed
+}
+
+func (m *Meter) take(now int64, t Terms, w Want) (g Grant, changed bool) {
 	c := m.counter(t.Kind)
-	c.settle(now, t)
+	changed = c.settle(now, t)
 	if w.Count > 0 {
 		g.Allowed = int(min(c.free(t)/int64(w.Cost), int64(w.Count)))
 	}
@@ -58,7 +74,7 @@ func (m *Meter) Take(now int64, t Terms, w Want) (g Grant, changed bool) {
 	}
 	g.Remaining = int(c.free(t))
 	g.Next, g.Reset = lasting(c.next(now, t)), lasting(c.full(now, t))
-	return g, g.Allowed+g.Leased > 0
+	return g, changed || g.Allowed+g.Leased > 0
 }
 
 func blocked(allowed int, left int64) Grant {

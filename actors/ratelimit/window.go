@@ -8,11 +8,13 @@ type Window struct {
 	End  int64 // 0: none has begun
 }
 
-func (w *Window) settle(now int64, t Terms) {
+func (w *Window) settle(now int64, t Terms) (odd bool) {
+	odd = w.End > now+t.Interval
 	w.End = min(w.End, now+t.Interval)
 	if w.End <= now {
 		*w = Window{}
 	}
+	return odd
 }
 
 func (w *Window) free(t Terms) int64 { return max(t.Points-w.Used, 0) }
@@ -46,14 +48,17 @@ type Strip struct {
 	Points int64
 }
 
-func (l *Log) settle(now int64, t Terms) {
+func (l *Log) settle(now int64, t Terms) (odd bool) {
 	l.Strips = slices.DeleteFunc(l.Strips, func(s Strip) bool { return s.Until <= now })
+	most := now + t.Lease + t.Interval
 	for i := range l.Strips {
-		l.Strips[i].Until = min(l.Strips[i].Until, now+t.Lease+t.Interval)
+		odd = odd || l.Strips[i].Until > most
+		l.Strips[i].Until = min(l.Strips[i].Until, most)
 	}
 	if len(l.Strips) == 0 {
 		*l = Log{}
 	}
+	return odd
 }
 
 func (l *Log) free(t Terms) int64 {

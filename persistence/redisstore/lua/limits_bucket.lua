@@ -10,22 +10,24 @@ local function drain(till, least)
 	at = till
 end
 
+-- settle tells whether the state could not stand as it did.
 local function settle(text)
 	debt, at, leased, slot = 0, now, 0, 0
 	if not text then return end
 	local d, a, u, l, s = match(text, '^(%d+) (%d+) (%d+)$')
 	if d then l, s = 0, 0 else d, a, u, l, s = match(text, '^(%d+) (%d+) (%d+) (%d+) (%d+)$') end
 	d, a, u, l, s = tonumber(d), tonumber(a), tonumber(u), tonumber(l), tonumber(s)
-	if not s or max(d, a, u, l, s) > MAX then return end
-	if u ~= token then
-		if u > 0 then d = min(ceil(d / u), points) * token end
-	end
+	if not s or u == 0 or max(d, a, u, l, s) > MAX then return end
+	local odd = u ~= token
+	if odd then d = min(ceil(d / u), points) * token end
+	odd = odd or a > now or s > now + life or l > points or d > size
 	debt, at, leased, slot = min(d, size), min(a, now), min(l, points), min(s, now + life)
 	if leased > 0 and slot > at then drain(min(now, slot), leased * token) end
 	if slot <= now then
 		leased, slot = 0, 0
 		drain(now, 0)
 	end
+	return odd
 end
 
 local function free() return floor((size - debt) / token) end

@@ -8,8 +8,8 @@ local function settle(text)
 	local u, e = match(text, '^(%d+) (%d+)$')
 	u, e = tonumber(u), tonumber(e)
 	if not e or max(u, e) > MAX then return end
-	e = min(e, now + interval)
-	if e > now then used, last = u, e end
+	if e > now then used, last = u, min(e, now + interval) end
+	return e > now + interval
 end
 
 local function free() return max(points - used, 0) end

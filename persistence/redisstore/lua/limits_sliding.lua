@@ -8,9 +8,10 @@ local function settle(text)
 	if not text or not match(text, '^%d+[%d ]*$') then return end
 	local first, rest = match(text, '^(%d+)(.*)$')
 	begun = tonumber(first)
-	local before = 0
+	local before, most, odd = 0, now + life + interval, false
 	for e, n in string.gmatch(rest, ' (%d+) (%d+)') do
-		e, n = min(tonumber(e), now + life + interval), tonumber(n)
+		e, n = tonumber(e), tonumber(n)
+		if e > most then e, odd = most, true end
 		if e > now and n <= MAX then
 			strips = strips + 1
 			ends[strips], counts[strips] = max(e, before), n
@@ -19,6 +20,7 @@ local function settle(text)
 		end
 	end
 	if strips == 0 then begun = 0 end
+	return odd
 end
 
 local function free() return max(points - sum, 0) end

@@ -12,7 +12,7 @@ for i = 1, #KEYS do
 	local state = call('HMGET', key, 'until', 'gone', FIELD)
 	local till, got, more, lent, left, soon, rest = whole(state[1]) or 0, 0, 0, 0, -1, 0, 0
 	if till <= now then
-		settle(state[3])
+		local write = settle(state[3])
 		left = free()
 		if count > 0 then got = min(count, floor(left / cost)) end
 		if got > 0 then left = left - got * cost; spend(got * cost) end
@@ -23,9 +23,11 @@ for i = 1, #KEYS do
 			lent, left = lease(more) - now, left - more
 		end
 		rest = full()
-		if got + more > 0 then call('HSET', key, FIELD, text()) end
 		if till > now then call('HSET', key, 'until', format('%d', till)) end
-		if till > now or got + more > 0 then lasts(key, state[2], max(till - now, rest)) end
+		if write or got + more > 0 or till > now then
+			call('HSET', key, FIELD, text())
+			lasts(key, state[2], max(till - now, rest))
+		end
 		soon = nextpoint(left)
 	end
 	if till > now then left, soon, rest = -1, till - now, till - now end
