@@ -16,8 +16,9 @@ const (
 	// retryWait is how long a backend that failed is left alone.
 	retryWait = time.Second
 	// quietWait is how long after its last move a node says how many frames there were, for
-	// those who missed the last one.
+	// those who missed the last one; then after twice that, and so on, to maxQuiet.
 	quietWait = time.Second
+	maxQuiet  = time.Minute
 	// idleTime is how long an actor stays that nobody needs.
 	idleTime = 30 * time.Second
 )
@@ -171,6 +172,7 @@ func (a *actor) expire(now time.Time) {
 	if !a.expiry.IsZero() && now.Before(a.expiry) {
 		return
 	}
+	a.board.telling = a.relay.sending || a.save.running
 	gone, next := a.board.expire(now, a.boards.clock.next)
 	for _, s := range gone {
 		a.m.expired.Inc()

@@ -13,20 +13,32 @@ type loading struct {
 	done    bool      // it succeeded since the node follows
 	began   time.Time // the last one
 	at      time.Time // the next one; zero: none
+	until   time.Time // one is to begin then, or later
 	anew    bool      // receivers are to be given a snapshot afterwards
 }
 
-// ask wants the board read, soon.
+// ask wants the board read soon, and once more: what was relayed before this node
+// followed, or in a frame that it missed, may come to the Store only after the first time.
 func (a *actor) ask(now time.Time, anew bool) {
 	if !a.relay.following {
 		return // it is read when it is
 	}
-	at := now
-	if soonest := a.load.began.Add(settleTime); soonest.After(at) {
-		at = soonest
-	}
-	a.load.at = earlier(a.load.at, at)
+	a.askAgain(now)
+	a.load.at = earlier(a.load.at, later(now, a.load.began.Add(settleTime)))
 	a.load.anew = a.load.anew || anew
+}
+
+// askAgain wants the board read when the Store has all that was relayed until now.
+func (a *actor) askAgain(now time.Time) {
+	a.load.until = later(a.load.until, now.Add(settleTime))
+	a.load.at = earlier(a.load.at, a.load.until)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // read asks the Store, if it is time.
@@ -84,13 +96,10 @@ func (a *actor) onLoaded(m *loaded) {
 		a.merge(now, e, min(e.Left, a.policy.TTL))
 	}
 	a.m.missing.Add(float64(a.board.missing(kept, a.load.began.Add(-settleTime))))
-	// What was relayed before this node followed, or in the frame that it missed, may
-	// have come to the Store only after it was read.
-	again := !a.load.done || a.load.anew
-	if again {
-		a.load.at = earlier(a.load.at, a.load.began.Add(settleTime))
+	if a.load.began.Before(a.load.until) {
+		a.load.at = earlier(a.load.at, a.load.until)
 	}
-	if anew := a.load.anew; anew {
+	if a.load.anew {
 		a.load.anew = false
 		a.showAnew(now)
 	}
@@ -111,8 +120,8 @@ func (a *actor) showAnew(now time.Time) {
 	a.fan.Send(a.snapshot())
 }
 
-// merge files what came from elsewhere.
-func (a *actor) merge(now time.Time, e Entry, left time.Duration) {
+// merge files what came from elsewhere, and reports whether the board has it now.
+func (a *actor) merge(now time.Time, e Entry, left time.Duration) bool {
 	v, lost := a.board.merge(now, e, left)
 	if v == refused {
 		a.m.foreign.Inc()
@@ -121,9 +130,7 @@ func (a *actor) merge(now time.Time, e Entry, left time.Duration) {
 		a.in.forget(lost)
 	}
 	if v == taken {
-		a.soonest(now.Add(left))
+		a.expiry = earlier(a.expiry, now.Add(left))
 	}
+	return v == taken || v == same
 }
-
-// soonest has what expires be looked for no later than at a moment.
-func (a *actor) soonest(at time.Time) { a.expiry = earlier(a.expiry, at) }

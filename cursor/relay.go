@@ -17,7 +17,8 @@ type relaying struct {
 	number      uint64 // of the last frame sent
 	sending     bool
 	at          time.Time // no frame before it
-	quiet       time.Time // when to say how many there were; zero: it was said
+	quiet       time.Time // when to say again how many there were; zero: it was said often enough
+	quietFor    time.Duration
 
 	following bool
 	asking    bool      // Follow is on its way
@@ -32,20 +33,21 @@ type peer struct{ incarnation, number uint64 }
 
 func (r *relaying) busy() bool { return r.sending || r.asking || !r.quiet.IsZero() }
 
-// arrived files the number of a frame and reports whether one before it was missed.
-func (r *relaying) arrived(f *frame) (missed bool) {
+// arrived files the number of a frame and reports whether one before it was missed, or
+// whether it was overtaken itself.
+func (r *relaying) arrived(f *frame) (missed, late bool) {
 	last, met := r.peers[f.node]
 	if met && (f.incarnation < last.incarnation || f.incarnation == last.incarnation && f.number <= last.number) {
-		return false
+		return false, true
 	}
 	if r.peers == nil || len(r.peers) >= maxPeers && !met {
 		r.peers = make(map[string]peer)
 	}
 	r.peers[f.node] = peer{f.incarnation, f.number}
 	if met && f.incarnation == last.incarnation {
-		return f.number > last.number+1
+		return f.number > last.number+1, false
 	}
-	return f.number > 1
+	return f.number > 1, false
 }
 
 func (a *actor) onRelayed(f frame) {
@@ -53,12 +55,15 @@ func (a *actor) onRelayed(f frame) {
 		return
 	}
 	now := time.Now()
-	if a.relay.arrived(&f) {
+	missed, late := a.relay.arrived(&f)
+	if missed {
 		a.m.holes.Inc()
 		a.ask(now, true)
 	}
 	for _, e := range f.entries {
-		a.merge(now, e, a.policy.TTL)
+		if a.merge(now, e, a.policy.TTL) && late {
+			a.askAgain(now) // what followed on it may have been missed, and made up for without it
+		}
 	}
 }
 
@@ -73,7 +78,7 @@ func (a *actor) connect(c *actors.Context[message], now time.Time) {
 	case !wanted && r.following:
 		a.boards.cfg.Relay.Unfollow(a.name)
 		r.following, r.deaf, r.peers = false, false, nil
-		a.load.done, a.load.anew, a.load.at = false, false, time.Time{}
+		a.load = loading{running: a.load.running, began: a.load.began}
 		a.board.leave()
 		a.board.take()
 		a.snap = nil
@@ -120,7 +125,9 @@ func (a *actor) publish(c *actors.Context[message], now time.Time) {
 	cut := a.board.relay.cut(a.board.sizeOf)
 	r.number++
 	f := frame{node: a.boards.cfg.Node, life: a.board.life, incarnation: r.incarnation, number: r.number, entries: a.board.entries(cut)}
-	r.sending, r.quiet = true, time.Time{}
+	if r.sending, r.quiet = true, (time.Time{}); len(cut) > 0 {
+		r.quietFor = quietWait
+	}
 	if a.board.relay.len() == 0 {
 		r.at = now.Add(max(0, a.policy.Tick))
 	}
@@ -142,8 +149,10 @@ func (a *actor) onSent(m *sent) {
 		r.at = now.Add(retryWait)
 		if !a.quiting {
 			a.board.retell(&a.board.relay, m.keys)
+			r.quiet = now.Add(r.quietFor)
 		}
-	case len(m.keys) > 0 && !a.quiting:
-		r.quiet = now.Add(quietWait)
+	case r.quietFor <= min(maxQuiet, a.policy.TTL) && !a.quiting:
+		r.quiet = now.Add(r.quietFor)
+		r.quietFor *= 2
 	}
 }

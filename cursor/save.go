@@ -58,13 +58,3 @@ func (a *actor) onSaved(m *saved) {
 		s.failed = a.board.save.len() > 0
 	}
 }
-
-// retell puts keys back of which there is still something to tell.
-func (b *board) retell(k *keys, of []string) {
-	for _, key := range of {
-		p := b.cursors[key]
-		if _, dug := b.graves[key]; dug && p == nil || p != nil && p.slot != nil {
-			k.add(key)
-		}
-	}
-}

@@ -22,6 +22,7 @@ type board struct {
 	changed changes // what receivers have not seen
 	relay   keys    // what other nodes have not seen
 	save    keys    // what the Store has not seen
+	telling bool    // either is being told, which may fail
 }
 
 // A position is one cursor.
@@ -45,6 +46,7 @@ func (p *position) size() int { return len(p.user) + len(p.data) }
 type grave struct {
 	number uint64
 	life   string
+	own    bool // the cursor was one of this node's
 	until  time.Time
 }
 
@@ -151,7 +153,7 @@ func (b *board) remove(now time.Time, number uint64, s *slot) bool {
 // bury removes a cursor of this node for all to see.
 func (b *board) bury(p *position, now time.Time, number uint64) {
 	b.drop(p)
-	b.dig(p.key, grave{number: number, life: b.life, until: now.Add(b.policy.TTL)})
+	b.dig(p.key, grave{number: number, life: b.life, own: true, until: now.Add(b.policy.TTL)})
 	b.tell(p.key)
 }
 
@@ -197,7 +199,7 @@ func (b *board) expire(now time.Time, number func() uint64) (gone []*slot, next 
 		switch {
 		case now.Before(g.until):
 			next = earlier(next, g.until)
-		case !b.relay.has(key) && !b.save.has(key):
+		case !b.telling && !b.relay.has(key) && !b.save.has(key):
 			delete(b.graves, key)
 		}
 	}
@@ -223,6 +225,18 @@ func (b *board) entries(of []string) []Entry {
 		}
 	}
 	return list
+}
+
+// retell puts keys back, of those of which there is still something to tell. What a dead
+// node had is only taken from the Store.
+func (b *board) retell(k *keys, of []string) {
+	for _, key := range of {
+		p := b.cursors[key]
+		g, dug := b.graves[key]
+		if p != nil && p.slot != nil || p == nil && dug && (g.own || k == &b.save) {
+			k.add(key)
+		}
+	}
 }
 
 func (p *position) entry() Entry {

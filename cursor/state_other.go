@@ -7,6 +7,7 @@ type verdict uint8
 
 const (
 	stale   verdict = iota // older than what is known
+	same                   // what is known, and so it is still so
 	taken                  // the board changed, or remembers that it must not
 	refused                // there is no room
 )
@@ -17,6 +18,9 @@ func (b *board) merge(now time.Time, e Entry, left time.Duration) (verdict, *slo
 	p := b.cursors[e.Key]
 	g, dug := b.graves[e.Key]
 	switch {
+	case p != nil && e.Number == p.number && e.Life == p.life && e.Data != nil:
+		p.seen = now
+		return same, nil
 	case p != nil && !newer(e, p.number, p.life), dug && !newer(e, g.number, g.life):
 		return stale, nil
 	case e.Data == nil:
@@ -92,10 +96,10 @@ func (b *board) forget(now time.Time, life string) (count int) {
 }
 
 // missing removes cursors of other nodes that the Store should have and does not. Those
-// of which there was news since a moment may not be there yet.
+// of which there was news after a moment may not be there yet.
 func (b *board) missing(kept map[string]bool, since time.Time) (count int) {
 	for key, p := range b.cursors {
-		if p.slot == nil && !kept[key] && p.seen.Before(since) {
+		if p.slot == nil && !kept[key] && !p.seen.After(since) {
 			count++
 			b.drop(p)
 		}
@@ -110,19 +114,15 @@ func (b *board) leave() {
 			b.drop(p)
 		}
 	}
-	for key := range b.graves {
-		if !b.relay.has(key) && !b.save.has(key) {
-			delete(b.graves, key)
-		}
-	}
 }
 
-// reborn has this node's cursors belong to another life of it.
+// reborn has this node's cursors belong to another life of it. Others may have removed the
+// ones of the old life: see forget.
 func (b *board) reborn(life string, number func() uint64) {
 	b.life = life
 	for _, p := range b.cursors {
 		if p.slot != nil {
-			p.life, p.number = life, max(number(), p.number+1)
+			p.life, p.number = life, max(number(), p.number+2)
 			b.tell(p.key)
 		}
 	}
