@@ -126,28 +126,28 @@ func TestMetrics(t *testing.T) {
 	const want = `
 		# HELP troupe_group_joins_total Members that joined a group on this node and were not in it here.
 		# TYPE troupe_group_joins_total counter
-		troupe_group_joins_total{match="*"} 0
-		troupe_group_joins_total{match="room:*"} 1
+		troupe_group_joins_total{policy="*"} 0
+		troupe_group_joins_total{policy="room:*"} 1
 		# HELP troupe_group_leaves_total Members whose last connection on this node left a group; not those of groups that were closed.
 		# TYPE troupe_group_leaves_total counter
-		troupe_group_leaves_total{match="*"} 0
-		troupe_group_leaves_total{match="room:*"} 1
+		troupe_group_leaves_total{policy="*"} 0
+		troupe_group_leaves_total{policy="room:*"} 1
 		# HELP troupe_group_publishes_total Events that the program published to groups.
 		# TYPE troupe_group_publishes_total counter
-		troupe_group_publishes_total{match="*"} 0
-		troupe_group_publishes_total{match="room:*"} 1
+		troupe_group_publishes_total{policy="*"} 0
+		troupe_group_publishes_total{policy="room:*"} 1
 		# HELP troupe_group_rejected_total Joins that were refused.
 		# TYPE troupe_group_rejected_total counter
-		troupe_group_rejected_total{match="*",reason="closed"} 0
-		troupe_group_rejected_total{match="*",reason="full"} 0
-		troupe_group_rejected_total{match="*",reason="other"} 0
-		troupe_group_rejected_total{match="*",reason="role"} 0
-		troupe_group_rejected_total{match="*",reason="unavailable"} 0
-		troupe_group_rejected_total{match="room:*",reason="closed"} 1
-		troupe_group_rejected_total{match="room:*",reason="full"} 1
-		troupe_group_rejected_total{match="room:*",reason="other"} 1
-		troupe_group_rejected_total{match="room:*",reason="role"} 1
-		troupe_group_rejected_total{match="room:*",reason="unavailable"} 1
+		troupe_group_rejected_total{policy="*",reason="closed"} 0
+		troupe_group_rejected_total{policy="*",reason="full"} 0
+		troupe_group_rejected_total{policy="*",reason="other"} 0
+		troupe_group_rejected_total{policy="*",reason="role"} 0
+		troupe_group_rejected_total{policy="*",reason="unavailable"} 0
+		troupe_group_rejected_total{policy="room:*",reason="closed"} 1
+		troupe_group_rejected_total{policy="room:*",reason="full"} 1
+		troupe_group_rejected_total{policy="room:*",reason="other"} 1
+		troupe_group_rejected_total{policy="room:*",reason="role"} 1
+		troupe_group_rejected_total{policy="room:*",reason="unavailable"} 1
 	`
 	names := []string{"troupe_group_joins_total", "troupe_group_leaves_total", "troupe_group_publishes_total", "troupe_group_rejected_total"}
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), names...); err != nil {

@@ -22,7 +22,7 @@ type groupMetrics struct {
 func newMetrics(reg prometheus.Registerer, policies []Policy) *metrics {
 	f := promauto.With(reg)
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return f.NewCounterVec(prometheus.CounterOpts{Name: "troupe_group_" + name, Help: help}, append([]string{"match"}, labels...))
+		return f.NewCounterVec(prometheus.CounterOpts{Name: "troupe_group_" + name, Help: help}, append([]string{"policy"}, labels...))
 	}
 	joins := counter("joins_total", "Members that joined a group on this node and were not in it here.")
 	rejected := counter("rejected_total", "Joins that were refused.", "reason")
