@@ -22,7 +22,7 @@ func (a *actor) look(c *actors.Context[message], m look) {
 		ctx, cancel := context.WithTimeout(ctx, a.r.cfg.Timeout)
 		defer cancel()
 		s, err := a.r.cfg.Store.Check(ctx, a.name)
-		return &checked{s, calls, life, err}
+		return &checked{s, calls, life, m.timed, err}
 	}, func(err error) message { return &checked{err: err} })
 }
 
@@ -43,6 +43,8 @@ func (a *actor) checked(c *actors.Context[message], m *checked) {
 	if n, sure := a.local.shown(); sure && !a.writing && m.calls == a.calls && m.life == a.r.cfg.Life() && n != m.standing.Lives[m.life] {
 		a.local.disown(a.state.members)
 		a.local.doubtAll(false)
+	} else if m.timed && sure {
+		a.shaky = max(a.shaky-1, 0)
 	}
 	a.adoptOrphans(c, m.standing.Lives)
 }

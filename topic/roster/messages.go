@@ -73,6 +73,7 @@ type (
 		standing Standing
 		calls    uint64
 		life     string
+		timed    bool
 		err      error
 	}
 
