@@ -55,6 +55,7 @@ func Start(ctx context.Context, cfg Config) (*Agent, error) {
 		state: &state{ttl: cfg.TTL, every: cfg.Every, mint: rand.Text, self: cfg.Self,
 			known: map[key]Member{}, dead: map[key]Member{}, twins: map[key]twin{}, buried: map[key]bool{}},
 	}
+	a.self = cfg.Self
 	a.ctx, a.stop = context.WithCancel(context.Background())
 	a.life, a.endLife = context.WithCancel(a.ctx)
 	a.teller.init(a.logger, a.metrics)
@@ -68,7 +69,8 @@ func Start(ctx context.Context, cfg Config) (*Agent, error) {
 	return a, nil
 }
 
-// Self is the node's present life. It changes when the lease is lost.
+// Self is the node's present life. It changes when the lease was lost and the next life
+// has its own, just before listeners of OnLost are told.
 func (a *Agent) Self() Member {
 	a.mu.Lock()
 	defer a.mu.Unlock()

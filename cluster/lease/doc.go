@@ -27,7 +27,8 @@
 //     or fails is followed by another when its claim runs out, after 30 s
 //     (TestCleanerDies, TestHookFails); one that leaves, at once (TestCleanerLeaves).
 //   - A node that was taken for dead finds out with its next renewal, and goes on under
-//     another incarnation; the old one never comes back (TestPausedNodeIsReborn),
+//     another incarnation, which it shows once that has a lease (TestSelfHasALease); the old one
+//     never comes back (TestPausedNodeIsReborn),
 //     also if the backend loses the claim: by going back to before it (TestRisen), or
 //     by being emptied, whoever dies with it (TestEmptiedWhileClaimed). One exception is left: the
 //     backend goes back to before the claim, say by a failover, and the claimant dies before

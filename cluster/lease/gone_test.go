@@ -1,7 +1,9 @@
 package lease_test
 
 import (
+	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,6 +71,48 @@ func TestAbandon(t *testing.T) {
 		a.saw("joined x", "died x")
 		if all := c.cleanups(); len(all) != 1 || all[0].dead != life {
 			t.Errorf("cleanups %v, want one of %v", all, life)
+		}
+	})
+}
+
+// A stumble fails from the moment on that it tells a node that its lease was claimed.
+type stumble struct {
+	lease.Registry
+	fell atomic.Bool
+}
+
+func (s *stumble) Renew(ctx context.Context, r lease.Renewal) (lease.View, error) {
+	if s.fell.Load() {
+		return lease.View{}, errDown
+	}
+	v, err := s.Registry.Renew(ctx, r)
+	s.fell.Store(v.Standing == lease.Claimed)
+	return v, err
+}
+
+// TestSelfHasALease shows that a node does not show a life before this has a lease: what it
+// wrote under it would be nobody's to clean up.
+func TestSelfHasALease(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *cluster) {
+		c.start("a")
+		s := &stumble{Registry: c.registry}
+		c.port = s
+		x := c.start("x")
+		old := x.agent.Self()
+		time.Sleep(10 * time.Second)
+		x.port.pause(true)
+		time.Sleep(10 * time.Second)
+		x.port.pause(false)
+		time.Sleep(10 * time.Second)
+		if !s.fell.Load() || x.agent.Self() != old {
+			t.Errorf("fell %v, is %v, was %v", s.fell.Load(), x.agent.Self(), old)
+		}
+		s.fell.Store(false)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		now := x.agent.Self()
+		if now == old || x.count("lost "+old.Incarnation+" "+now.Incarnation) != 1 {
+			t.Errorf("is %v, was told %q", now, x.told)
 		}
 	})
 }

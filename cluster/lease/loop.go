@@ -95,7 +95,10 @@ func jitter(d time.Duration) time.Duration { return d - rand.N(d/4+1) }
 func (a *Agent) publish(e effects) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.self, a.view, a.seen, a.sure = a.state.self, a.state.view, a.state.seen, a.state.entitled()
+	a.view, a.seen, a.sure = a.state.view, a.state.seen, a.state.entitled()
+	if e.held { // a life is shown when it has its lease, so that somebody cleans up after it
+		a.self = a.state.self
+	}
 	a.others = slices.SortedFunc(maps.Values(a.state.known), compareMembers)
 	for _, n := range e.notices {
 		a.note(n)

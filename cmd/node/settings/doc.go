@@ -10,6 +10,10 @@
 //     and column it came from (TestAllFaultsAtOnce, TestFaultPlaces).
 //   - A setting that this version does not have is refused, never ignored
 //     (TestLaterSettings, TestUnknownSettings).
+//   - A file that lists no topics, groups or limits gets some to try a node with; any other
+//     gets what it lists, and a topic presence and cursors only if its entry says so
+//     (TestDefaultLists, TestPresenceAndCursors). A limit that a topic or the gateway names is
+//     defined (TestRoomFaults).
 //   - Without authentication only a loopback address is accepted
 //     (TestPublicAddressNeedsAuthentication).
 //   - No fault and no printed configuration shows a secret
