@@ -46,6 +46,14 @@ func chat(t *testing.T, n *node, width, height int64) *window {
 	return w
 }
 
+// here tells whether the page shows so many people.
+func here(people int) string {
+	if people == 1 {
+		return "document.querySelector('#who-count').textContent === '1 person'"
+	}
+	return fmt.Sprintf("document.querySelector('#who-count').textContent === '%d people'", people)
+}
+
 func TestPagesChatAcrossARestart(t *testing.T) {
 	t.Parallel()
 	findBrowser(t)
@@ -55,7 +63,7 @@ func TestPagesChatAcrossARestart(t *testing.T) {
 	b.shows("Anybody here?")
 	b.says("I am.")
 	a.shows("Anybody here?", "I am.")
-	a.until("document.querySelector('#who-count').textContent === '2 people'")
+	a.until(here(2))
 	a.until("document.querySelector('[data-try=window]').classList.contains('done')")
 
 	a.must("reload", chromedp.Do(a.ctx, chromedp.Reload()))
@@ -119,11 +127,16 @@ func TestWindowsOfOnePersonCountAsOne(t *testing.T) {
 	first := chat(t, n, 1280, 800)
 	second := first.beside(1280, 800)
 	second.visit(n.url())
-	for _, w := range []*window{first, second} {
-		w.until("document.querySelector('#who-count').textContent === '1 person in 2 windows'")
+	other := chat(t, n, 800, 600)
+	for _, w := range []*window{first, second, other} {
+		w.until(here(2))
 	}
-	second.visit("about:blank") // says goodbye
-	first.until("document.querySelector('#who-count').textContent === '1 person'")
+	first.until("document.querySelector('[data-try=window]').classList.contains('done')")
+	second.visit("about:blank")
+	other.says("Still two.") // behind what a leave would have said
+	first.until(texts + ".includes('Still two.') && " + here(2))
+	first.visit("about:blank")
+	other.until(here(1))
 }
 
 func TestUnreadIsCountedWhileReadingAbove(t *testing.T) {
@@ -173,7 +186,12 @@ func TestMarkupStaysText(t *testing.T) {
 	  await say({ text: '` + markup + `', name: '` + markup + `', color: 'red;background:url(x)', at: 'never', id: 7 });
 	  for (const odd of [null, 7, [], {}, { text: 7 }, { text: { a: 1 } }]) await say(odd);
 	  await c.publish('chat:lobby', 'message2', { text: 'another event' });
-	  await c.publish('who:lobby', 'here', { window: 'w', person: '__proto__', name: '` + markup + `', color: {} });
+	  globalThis.stranger = connect('/ws?' + new URLSearchParams({ id: '__proto__', name: '` + markup + `'.slice(0, 40) }));
+	  await stranger.subscribe('chat:lobby', () => {});
+	  await stranger.subscribe('demo:lobby', () => {});
+	  const cursors = stranger.cursors('demo:lobby');
+	  cursors.send({ x: .5, y: .5 });
+	  for (const odd of [{}, { x: 2, y: 0 }, { x: '1', y: null }]) await stranger.publish('demo:lobby', 'ripple', odd);
 	  await say({ text: 'x'.repeat(20000), name: 'N'.repeat(500) });
 	  c.close();
 	})`)
@@ -181,7 +199,8 @@ func TestMarkupStaysText(t *testing.T) {
 	if got := get[string](w, texts+"[0]"); got != markup {
 		t.Errorf("text %q, want %q", got, markup)
 	}
-	if n := get[int](w, "document.querySelectorAll('main img, main b b').length"); n != 0 {
+	w.until(here(2) + " && document.querySelector('.pointer .tag')?.textContent.startsWith('<img') && document.querySelector('#who-list').textContent.includes('<img')")
+	if n := get[int](w, "document.querySelectorAll('main img, main b b, .ripple').length"); n != 0 {
 		t.Errorf("%d elements came out of a message", n)
 	}
 	if n := get[int](w, texts+"[1].length"); n != 4000 {
@@ -190,7 +209,6 @@ func TestMarkupStaysText(t *testing.T) {
 	if name := get[string](w, "[...document.querySelectorAll('#log .by b')].at(-1).textContent"); len(name) != 32 {
 		t.Errorf("a long name shows %d characters, want 32", len(name))
 	}
-	w.until("document.querySelector('#who-count').textContent === '2 people'")
 }
 
 func TestKeyboardAlone(t *testing.T) {
@@ -219,7 +237,7 @@ func TestKeyboardAlone(t *testing.T) {
 		}
 		stops = append(stops, stop)
 	}
-	for _, want := range []string{"theme", "second", "room-name", "scroll", "name", "text", "send", "wire-pause", "frames", "tab-js", "copy"} {
+	for _, want := range []string{"stage", "seat", "theme", "second", "room-name", "scroll", "name", "text", "send", "wire-pause", "frames", "tab-js", "copy"} {
 		if !slices.Contains(stops, want) {
 			t.Errorf("the keyboard does not reach %s: %q", want, stops)
 		}
@@ -236,7 +254,7 @@ func TestPhone(t *testing.T) {
 	w := chat(t, n, 360, 740)
 	w.says("A long word does not widen the page: " + strings.Repeat("x", 200))
 	w.until(texts + ".length === 1")
-	for _, view := range []string{"chat", "node", "wire", "code"} {
+	for _, view := range []string{"chat", "stage", "node", "wire", "code"} {
 		w.do(fmt.Sprintf("document.querySelector('.views [data-view=%s]').click()", view))
 		w.until(fmt.Sprintf("document.querySelector('[data-part=%s]').checkVisibility()", view))
 		if wide := get[int](w, "document.documentElement.scrollWidth"); wide > 360 {

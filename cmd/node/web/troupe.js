@@ -13,7 +13,8 @@
 /** @typedef {{topic: string, event: string, data: any, seq?: number, epoch?: string}} TopicEvent
  *   seq and epoch are the position, in topics with history.
  * @typedef {{state: 'connecting'|'open'|'waiting'|'closed', attempt: number, delay?: number,
- *   code?: number, reason?: string}} Status  waiting: tries again in delay ms. closed: for good.
+ *   code?: number, reason?: string, url?: string}} Status  waiting: tries again in delay ms.
+ *   closed: for good. open: to url.
  * @typedef {{topic: string, reason: 'truncated'|'stale', since: number, oldest?: number,
  *   seq?: number, epoch?: string, reset?: boolean, missed?: number, from?: number, to?: number}} Gap
  *   truncated: events after since and before oldest are gone; reset: numbering began again, nobody
@@ -68,7 +69,9 @@ class Client {
     const { signal } = this.#ended;
     document.addEventListener('visibilitychange', this.#wake, { signal });
     addEventListener('online', this.#wake, { signal });
-    addEventListener('pagehide', this.#save, { signal });
+    // A page that the browser keeps for the back button would stay connected, and present.
+    addEventListener('pagehide', () => { this.#save(); this.#detach(); }, { signal });
+    addEventListener('pageshow', (e) => { if (e.persisted) this.reconnect(); }, { signal });
     this.#watch = setInterval(this.#listen, 15_000);
     this.#connect();
   }
@@ -252,7 +255,7 @@ class Client {
     for (const s of this.#seats.values()) this.#ask(s);
     for (const [topic, b] of this.#boards) this.#point(topic, b);
     this.#pump();
-    this.#setStatus('open');
+    this.#setStatus('open', { url: this.#ws.url });
     if (this.#session && !known.length) this.#emit('resumed', {});
   }
 

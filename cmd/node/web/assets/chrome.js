@@ -37,8 +37,8 @@ function connection(client) {
   $('retry').addEventListener('click', () => { if (client.status.state === 'closed') location.reload(); else client.retry(); });
 }
 
-function describe({ state, code }, trouble) {
-  if (state === 'open') return 'Connected';
+function describe({ state, code, url }, trouble) {
+  if (state === 'open') return new URL(url).host === location.host ? 'Connected' : `Connected to ${new URL(url).host}`;
   if (state === 'closed') return `Closed for good (${code})`;
   return trouble ? 'No connection, trying again' : 'Connecting';
 }

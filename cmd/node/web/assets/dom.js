@@ -28,5 +28,19 @@ export const store = {
   set(where, key, value) { try { globalThis[where].setItem(key, value); } catch { /* only for this window then */ } },
 };
 
+/** Calls each at once and then four times a second with what is left of ms, last with 0 or less.
+ * Returns what ends it early. */
+export function until(ms, each) {
+  const end = Date.now() + ms;
+  const timer = setInterval(step, 250);
+  function step() {
+    const left = end - Date.now();
+    if (left <= 0) clearInterval(timer);
+    each(left);
+  }
+  step();
+  return () => clearInterval(timer);
+}
+
 /** "1 message", "3 messages". */
 export const count = (n, one, many = `${one}s`) => `${n.toLocaleString('en')} ${n === 1 ? one : many}`;

@@ -4,15 +4,20 @@ import { connect } from '/troupe.js';
 import { $, store } from './dom.js';
 import { chrome } from './chrome.js';
 import { Log } from './log.js';
-import { profile } from './profile.js';
+import { claim, profile } from './profile.js';
 import { Room } from './room.js';
-import { answers, stats } from './stats.js';
+import { Seats } from './seats.js';
+import { Stage } from './stage.js';
+import { answers, elsewhere, stats } from './stats.js';
 import { Who } from './who.js';
 import { wire } from './wire.js';
 
-const client = connect();
-const me = profile(() => who.renamed());
+// The name is part of the address, so another name is another connection.
+const me = profile(() => { client.reconnect(); who.show(); });
+const client = connect(() => [location.origin, ...elsewhere()].map((node) => `${node}/ws?${claim(me)}`));
 const who = new Who(client, me, () => done('window'));
+const stage = new Stage(client, me, () => done('stage'));
+new Seats(client, me, () => done('seat'));
 const log = new Log((unread) => { document.title = `${unread ? `(${unread}) ` : ''}${room?.name ?? ''} - Troupe`; });
 let room = null;
 
@@ -30,9 +35,10 @@ function enter() {
   $('room-title').textContent = name;
   for (const el of document.querySelectorAll('[data-room]')) el.textContent = name;
   $('second').href = location.href;
+  who.enter(name); // before the room subscribes, so that it hears who is there already
   room = new Room(name, client, me, log, heard);
   document.title = `${name} - Troupe`;
-  who.enter(name);
+  stage.enter(name);
 }
 
 function heard(what, value) {
@@ -76,7 +82,11 @@ $('text').addEventListener('keydown', (e) => {
 
 // ---- the list that ticks itself off ----
 
+const told = new Set(); // in this window
+
 function done(what) {
+  if (told.has(what)) return;
+  told.add(what);
   const tried = new Set((store.get('localStorage', 'troupe:tried') ?? '').split(' ')).add(what);
   store.set('localStorage', 'troupe:tried', [...tried].join(' ').trim());
   tick(tried);
@@ -89,6 +99,14 @@ function tick(tried) {
     el.append(Object.assign(document.createElement('span'), { className: 'hidden', textContent: ' Done.' }));
   }
 }
+
+// Windows of one browser are one person to the node, so they greet each other here.
+const windows = new BroadcastChannel('troupe');
+windows.onmessage = ({ data }) => {
+  done('window');
+  if (data === 'hello') windows.postMessage('here');
+};
+windows.postMessage('hello');
 
 // ---- the connection ----
 

@@ -1,5 +1,6 @@
 // Who this browser is: an id, a name and a hue, kept in localStorage.
 
+import { hexOf, hueOf } from './colour.js';
 import { $, initials, store } from './dom.js';
 
 const FIRST = ['Amber', 'Brisk', 'Clever', 'Dapper', 'Early', 'Gentle', 'Humble', 'Jolly', 'Kindly', 'Lively', 'Merry', 'Nimble', 'Quiet', 'Silver', 'Sunny', 'Wry'];
@@ -10,12 +11,18 @@ const pick = (list) => list[Math.floor(Math.random() * list.length)];
 export const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16).padStart(2, '0')).join('');
 
 /** What may stand for a name in what others send: a short text, or null. */
-export const cleanName = (s) => (typeof s === 'string' ? s.replace(/\s+/g, ' ').trim().slice(0, 32) : '') || null;
+export const cleanName = (s) => firsts(typeof s === 'string' ? s.replace(/[\s\p{C}]+/gu, ' ').trim() : '') || null;
 
-/** A hue from 0 to 359: the one that was sent, or one that always goes with the name. */
-export function hueOf(color, name) {
-  if (Number.isFinite(color)) return ((Math.round(color) % 360) + 360) % 360;
-  return [...name].reduce((n, c) => (n * 31 + c.codePointAt(0)) % 360, 7);
+// 32 characters, none of them cut in two.
+const firsts = (s) => [...s].slice(0, 32).join('').trim();
+
+/** What the page says of itself to the node, as parameters of the address. */
+export const claim = ({ id, name, color }) => new URLSearchParams({ id, name, color: hexOf(color) });
+
+/** A person as others are shown: what the node says of them, or what they say themselves. */
+export function person(data) {
+  const name = cleanName(data?.name) ?? 'Somebody';
+  return { name, hue: hueOf(data?.color, name) };
 }
 
 /** Loads or invents the profile and ties it to the name field. Calls changed after each change. */
@@ -28,8 +35,10 @@ export function profile(changed) {
   $('name').value = me.name;
   show();
   $('name').addEventListener('change', () => {
+    const before = me.name;
     me.name = cleanName($('name').value) ?? me.name;
     $('name').value = me.name;
+    if (me.name === before) return;
     store.set('localStorage', 'troupe:me', JSON.stringify(me));
     show();
     changed(me);
@@ -46,7 +55,8 @@ function load() {
   let kept = {};
   try { kept = JSON.parse(store.get('localStorage', 'troupe:me')) ?? {}; } catch { /* not ours: begin anew */ }
   const name = cleanName(kept.name) ?? `${pick(FIRST)} ${pick(LAST)}`;
-  const me = { id: typeof kept.id === 'string' ? kept.id : newId(), name, color: hueOf(kept.color ?? Math.random() * 360, name) };
+  const id = /^[\w-]{1,64}$/.test(kept.id ?? '') ? kept.id : newId();
+  const me = { id, name, color: hueOf(kept.color ?? Math.random() * 360, name) };
   store.set('localStorage', 'troupe:me', JSON.stringify(me));
   return me;
 }

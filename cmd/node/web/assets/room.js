@@ -1,8 +1,9 @@
 // One room: a subscription to chat:<room>, and what this window says there.
 
-import { $, count, h } from './dom.js';
+import { $, count, h, until } from './dom.js';
+import { hueOf } from './colour.js';
 import { timeOfDay } from './log.js';
-import { cleanName, hueOf, newId } from './profile.js';
+import { cleanName, newId } from './profile.js';
 import { shared } from './stats.js';
 
 const SEEN = 5000; // ids of messages remembered, to show each once
@@ -79,9 +80,13 @@ export class Room {
     const { data, view } = entry;
     const again = h('button', { type: 'button', className: 'quiet' }, 'Send again');
     const drop = h('button', { type: 'button', className: 'quiet' }, 'Discard');
+    const text = `Not sent: ${REFUSED[err.code] ?? err.message}.`;
+    const show = () => view.failed(text, again, drop);
+    const stop = err.retryAfterMs ? until(err.retryAfterMs, (ms) => {
+      if (ms > 0) view.failed(`${text} Again in ${Math.ceil(ms / 1000)} s.`, drop); else show();
+    }) : show();
     again.addEventListener('click', () => { this.#send(entry); $('text').focus(); });
-    drop.addEventListener('click', () => { view.remove(); this.#pending.delete(data.id); $('text').focus(); });
-    view.failed(`Not sent: ${REFUSED[err.code] ?? err.message}.`, again, drop);
+    drop.addEventListener('click', () => { stop?.(); view.remove(); this.#pending.delete(data.id); $('text').focus(); });
   }
 
   #heard = (e) => {

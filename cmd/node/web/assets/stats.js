@@ -11,9 +11,13 @@ export async function answers() {
 }
 
 let backend = '';
+let nodes = [];
 
 /** Whether the node shares its topics with others, as far as it has said. */
 export const shared = () => backend !== '';
+
+/** The addresses of the other nodes to which this page may go when its own has gone. */
+export const elsewhere = () => nodes;
 
 /** Keeps the figures current. */
 export function stats() {
@@ -45,6 +49,7 @@ function show(s) {
   }
   $('node-id').textContent = s.node;
   backend = s.backend;
+  nodes = s.nodes ?? [];
   $('node-note').textContent = `${where(s)} Version ${s.version}, up ${duration(s.uptimeSeconds)}.`;
 }
 

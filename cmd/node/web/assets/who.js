@@ -1,112 +1,122 @@
-// Who is here, as far as pages say so themselves: each announces itself on who:<room> when it comes,
-// every 25 s, and when it goes. The node has no part in it beyond carrying the events.
+// Who is here: everybody who follows the room's topic, on all nodes, as the nodes say.
 
 import { $, avatar, count, h } from './dom.js';
-import { cleanName, hueOf, newId } from './profile.js';
+import { person } from './profile.js';
 
-const BEAT = 25_000;  // ms between announcements
-const SEEN = 60_000;  // ms for which an announcement counts
-const MANY = 500;     // windows shown at most; a topic takes announcements from anyone
+const FACES = 7;    // shown; the rest is a number
+const NAMES = 100;  // listed
+const GATHER = 1500; // ms in which comings and goings are told together
 
 export class Who {
   #client; #me; #tell;
-  #topic = '';
-  #window = newId();
-  #seen = new Map(); // window -> {person, name, hue, at}
-  #saidAt = 0;
-  #answer;
-  #catchingUp = false; // announcements of a while ago are no news
+  #presence = { members: new Map(), close() {} };
+  #faces = new Map(); // key -> element
+  #known = new Set(); // keys of who was here before the newest change
+  #news = new Map();  // key -> {was, name, here}: not yet told; was is null for who was not here
+  #telling = 0;
+  #drawing = false;
 
-  /** tell(): another window has been seen. */
+  /** tell(): somebody else has been seen. */
   constructor(client, me, tell) {
     this.#client = client;
     this.#me = me;
     this.#tell = tell;
-    setInterval(() => { this.#say('here'); this.#show(); }, BEAT);
-    setInterval(() => this.#show(), 5000);
-    addEventListener('pagehide', () => this.#say('bye'));
-    addEventListener('pageshow', (e) => e.persisted && this.#say('hello'));
-    client.on('status', ({ state }) => { if (state !== 'open') this.#catchingUp = true; });
-    client.on('resumed', () => { this.#catchingUp = false; this.#say('hello'); });
+    $('who-faces').addEventListener('animationend', (e) => { if (e.animationName === 'leave') e.target.remove(); });
   }
 
   /** Moves to another room. */
-  async enter(room) {
-    if (this.#topic) {
-      this.#say('bye');
-      this.#client.unsubscribe(this.#topic);
-    }
-    const topic = this.#topic = `who:${room}`;
+  enter(room) {
+    this.#presence.close();
+    clearTimeout(this.#telling);
+    this.#telling = 0;
+    this.#news.clear();
+    this.#known.clear();
+    this.#faces.clear();
+    $('who-faces').replaceChildren();
+    const topic = `chat:${room}`;
     $('who-topic').textContent = topic;
-    this.#seen.clear();
-    this.#show();
-    try {
-      await this.#client.subscribe(topic, (e) => this.#heard(e));
-    } catch {
-      return; // the room itself says that it is closed
-    }
-    if (topic !== this.#topic) return;
-    this.#catchingUp = false;
-    this.#say('hello');
+    let first = true;
+    this.#presence = this.#client.presence(topic, ({ joins, leaves }) => {
+      if (!first) this.#note(joins, leaves);
+      first = false;
+      for (const key of leaves.keys()) this.#known.delete(key);
+      for (const key of joins.keys()) this.#known.add(key);
+      if ([...joins.keys()].some((key) => key !== this.#me.id)) this.#tell();
+      this.show();
+    });
+    this.show();
   }
 
-  /** Announces a new name. */
-  renamed() { this.#say('here'); }
-
-  #say(event) {
-    this.#saidAt = Date.now();
-    if (!this.#topic || this.#client.status.state !== 'open') return;
-    const { id: person, name, color } = this.#me;
-    // An announcement that fails is replaced by the next one.
-    this.#client.publish(this.#topic, event, { window: this.#window, person, name, color }).catch(() => {});
+  /** Draws soon; a burst of changes is drawn once. */
+  show() {
+    if (this.#drawing) return;
+    this.#drawing = true;
+    requestAnimationFrame(() => {
+      this.#drawing = false;
+      this.#draw();
+    });
   }
 
-  #heard({ event, data }) {
-    if (this.#catchingUp || typeof data?.window !== 'string') return;
-    const { window, person } = data;
-    const name = cleanName(data.name) ?? 'Somebody';
-    if (event === 'bye') this.#seen.delete(window);
-    else if (this.#seen.has(window) || this.#seen.size < MANY) {
-      this.#seen.set(window, { person: String(person), name, hue: hueOf(data.color, name), at: Date.now() });
-    }
-    if (event === 'hello' && window !== this.#window) this.#reply();
-    if (window !== this.#window) this.#tell();
-    this.#show();
-  }
-
-  // Everybody answers a newcomer, but not all in the same moment.
-  #reply() {
-    clearTimeout(this.#answer);
-    const asked = Date.now();
-    this.#answer = setTimeout(() => { if (this.#saidAt < asked) this.#say('here'); }, Math.random() * (200 + 20 * this.#seen.size));
-  }
-
-  #show() {
-    const now = Date.now();
-    const people = new Map();
+  // Oneself comes first, also before the node has said so.
+  #people() {
     const { id, name, color } = this.#me;
-    people.set(id, { name, hue: color, windows: 1, me: true });
-    for (const [window, w] of this.#seen) {
-      if (now - w.at > SEEN) this.#seen.delete(window);
-      else if (window !== this.#window) {
-        const p = people.get(w.person) ?? { name: w.name, hue: w.hue, windows: 0 };
-        p.windows++;
-        people.set(w.person, p);
-      }
-    }
-    draw([...people.values()]);
+    const people = [{ key: id, name, hue: color, me: true }];
+    for (const [key, data] of this.#presence.members) if (key !== id) people.push({ key, ...person(data) });
+    return people;
   }
-}
 
-function draw(people) {
-  const windows = people.reduce((n, p) => n + p.windows, 0);
-  const text = `${count(people.length, 'person', 'people')}${windows > people.length ? ` in ${count(windows, 'window')}` : ''}`;
-  if ($('who-count').textContent !== text) $('who-count').textContent = text;
-  $('who-faces').replaceChildren(...people.slice(0, 8).map((p) => avatar(p.name, p.hue)));
-  $('who-list').replaceChildren(...people.map((p) => {
-    const more = [p.me && 'you', p.windows > 1 && count(p.windows, 'window')].filter(Boolean).join(', ');
-    const item = h('li', {}, avatar(p.name, p.hue), p.name);
-    if (more) item.append(h('span', { className: 'aside' }, more));
-    return item;
-  }));
+  #draw() {
+    const people = this.#people();
+    const text = count(people.length, 'person', 'people');
+    if ($('who-count').textContent !== text) $('who-count').textContent = text;
+    this.#drawFaces(people);
+    $('who-list').replaceChildren(...people.slice(0, NAMES).map((p) => {
+      const item = h('li', {}, avatar(p.name, p.hue), p.name);
+      if (p.me) item.append(h('span', { className: 'aside' }, 'you'));
+      return item;
+    }));
+    if (people.length > NAMES) $('who-list').append(h('li', { className: 'aside' }, `and ${people.length - NAMES} more`));
+  }
+
+  #drawFaces(people) {
+    const shown = people.slice(0, FACES);
+    const keys = new Set(shown.map((p) => p.key));
+    for (const [key, el] of this.#faces) {
+      if (keys.has(key)) continue;
+      this.#faces.delete(key);
+      el.classList.add('leaving'); // removed when the animation has ended
+      if (getComputedStyle(el).animationName === 'none') el.remove();
+    }
+    for (const p of shown) {
+      const face = avatar(p.name, p.hue);
+      face.title = p.name;
+      face.dataset.key = p.key;
+      const old = this.#faces.get(p.key);
+      if (old?.title === p.name && old.style.cssText === face.style.cssText) continue;
+      if (old) old.replaceWith(face);
+      else $('who-faces').append(face);
+      this.#faces.set(p.key, face);
+    }
+    $('who-more').textContent = people.length > FACES ? `+${(people.length - FACES).toLocaleString('en')}` : '';
+  }
+
+  // ---- for those who hear the page ----
+
+  #note(joins, leaves) {
+    for (const [key, data] of [...leaves, ...joins]) {
+      if (key === this.#me.id) continue;
+      const { name } = person(data);
+      const { was } = this.#news.get(key) ?? { was: leaves.has(key) || this.#known.has(key) ? name : null };
+      this.#news.set(key, { was, name, here: joins.has(key) });
+    }
+    this.#telling ||= setTimeout(() => this.#announce(), GATHER);
+  }
+
+  #announce() {
+    this.#telling = 0;
+    const news = [...this.#news.values()];
+    this.#news.clear();
+    const say = (list, did) => (list.length > 3 ? `${list.length} people ${did}. ` : list.map((n) => `${n.name} ${did}. `).join(''));
+    $('who-news').textContent = say(news.filter((n) => n.here && n.was === null), 'joined') + say(news.filter((n) => !n.here && n.was !== null), 'left');
+  }
 }

@@ -5,6 +5,7 @@ import { $, h } from './dom.js';
 const KEEP = 80;     // frames shown
 const LENGTH = 400;  // characters of a frame shown
 const NAME = /^(\{"type":"|\{"topic":"[^"]*","event":")([^"]*)(.*)$/s; // what a frame is
+const MANY = /^\{"(?:type":"cursor"|topic":"__cursor:)/; // one line each would push everything else out
 const SPAN = 60;     // seconds in the graph
 
 /** Shows what the client sends and receives. */
@@ -29,7 +30,7 @@ export function wire(client) {
 
 // The beginning of a frame tells what it is; parsing everything twice would slow a busy page.
 function events(text) {
-  if (text.startsWith('{"topic"') || text.startsWith('{"type":"publish"')) return 1;
+  if (text.startsWith('{"topic"') || text.startsWith('{"type":"publish"') || text.startsWith('{"type":"cursor"')) return 1;
   return text.startsWith('{"type":"batch"') ? JSON.parse(text).events.length : 0;
 }
 
@@ -63,12 +64,21 @@ function frames() {
       if (end) list.scrollTop = list.scrollHeight;
     });
   }
+  let last = {}; // the newest line each way, if it may stand for more of its kind
   return (out, text) => {
+    const many = MANY.test(text);
+    if (many && last[out]) {
+      last[out].times++;
+      last[out].el.textContent = ` and ${last[out].times} more like it`;
+      return;
+    }
     const rest = text.length > LENGTH ? ` ... ${text.length.toLocaleString('en')} characters` : '';
     const [, before, name, after] = NAME.exec(text.slice(0, LENGTH)) ?? ['', '', '', text.slice(0, LENGTH)];
+    const times = h('i');
     waiting.push(h('li', { className: out ? 'out' : 'in' },
       h('span', { className: 'way' }, out ? 'out' : 'in'),
-      h('span', { className: 'text' }, before, h('b', {}, name), after + rest)));
+      h('span', { className: 'text' }, before, h('b', {}, name), after + rest, times)));
+    if (many) last[out] = { times: 0, el: times }; else last = {};
     if (waiting.length > KEEP) waiting.shift();
     draw();
   };

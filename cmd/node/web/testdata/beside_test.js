@@ -266,6 +266,18 @@ const tests = {
     client.close();
   },
 
+  async 'a page that is left is not there, and is again when the browser brings it back'(w) {
+    const client = following(w);
+    dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }));
+    ok(w.socket.closed, 'still connected');
+    await w.advance(60_000);
+    equal(w.sockets.length, 1, 'connected while nobody sees the page');
+    dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }));
+    w.socket.open();
+    equal([w.sockets.length, client.status.state, w.socket.of('subscribe-batch').length], [2, 'open', 1]);
+    client.close();
+  },
+
   async 'addresses may change: a function is asked before each attempt'(w) {
     let urls = '/ws?name=Ann';
     const client = connect(() => urls, { positions: 'session' });
