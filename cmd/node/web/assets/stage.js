@@ -207,4 +207,6 @@ function arrow() {
 function put(el, { x, y }) {
   el.style.setProperty('--x', x);
   el.style.setProperty('--y', y);
+  el.classList.toggle('low', y > 0.7); // the name goes where there is room
+  el.classList.toggle('far', x > 0.75);
 }
