@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/troupe-rt/troupe/actors"
 	"github.com/troupe-rt/troupe/bridge/gateway"
 	"github.com/troupe-rt/troupe/cursor"
@@ -23,9 +25,14 @@ import (
 
 // beings starts presence with these policies, or with presence on all topics.
 func beings(store roster.Store, policies ...presence.Policy) func(testing.TB, *actors.System) beside {
+	return counted(nil, store, policies...)
+}
+
+// counted is beings with metrics.
+func counted(r prometheus.Registerer, store roster.Store, policies ...presence.Policy) func(testing.TB, *actors.System) beside {
 	return func(t testing.TB, s *actors.System) beside {
 		t.Helper()
-		p, err := presence.Start(presence.Config{System: s, Store: store, Policies: policies})
+		p, err := presence.Start(presence.Config{System: s, Store: store, Policies: policies, Registerer: r})
 		if err != nil {
 			t.Fatal(err)
 		}

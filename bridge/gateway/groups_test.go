@@ -186,6 +186,7 @@ func TestJoinIsDenied(t *testing.T) {
 	}
 	eventually(t, "bob is in", func() bool { return b.count("small:1") == 1 })
 	refused("small:1", "", "FULL")
+	refused("small:1", "", "FULL") // each time
 	refused("small:2", "king", "INVALID_ROLE")
 	refused("other", "", "FORBIDDEN") // no policy matches
 	refused("secret", "", "FORBIDDEN")

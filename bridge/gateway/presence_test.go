@@ -7,9 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/troupe-rt/troupe/bridge/gateway"
 	"github.com/troupe-rt/troupe/persistence/memstore"
-	"github.com/troupe-rt/troupe/presence"
 )
 
 const (
@@ -282,7 +283,8 @@ func TestPresenceOutage(t *testing.T) {
 // TestPresenceOfTheEnded: a session's end leaves everything, and once.
 func TestPresenceOfTheEnded(t *testing.T) {
 	t.Parallel()
-	b := start(t, setup{policies: live, options: gateway.Options{Authenticate: named}, beside: beings(memstore.NewLocalRosters(), presence.Policy{})})
+	registry := prometheus.NewRegistry()
+	b := start(t, setup{policies: live, options: gateway.Options{Authenticate: named}, beside: counted(registry, memstore.NewLocalRosters())})
 	const n = 40
 	w := b.dialAs("bob")
 	for i := range n {
@@ -308,4 +310,9 @@ func TestPresenceOfTheEnded(t *testing.T) {
 	}
 	t.Logf("%d topics were left in %s", n, time.Since(began))
 	w.sync()
+	if got := metric(t, registry, "troupe_presence_receivers"); got != n {
+		t.Fatalf("%v receivers, want the %d watches", got, n)
+	}
+	_ = w.ws.CloseNow()
+	eventually(t, "nobody watches", func() bool { return metric(t, registry, "troupe_presence_receivers") == 0 })
 }

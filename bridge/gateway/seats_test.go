@@ -108,6 +108,52 @@ func TestSeatFailed(t *testing.T) {
 	}
 }
 
+// TestOusted: a session forgets its place in a group with the event that closes it, or
+// at the latest when the group lets go of it, and not for an event of the program.
+func TestOusted(t *testing.T) {
+	t.Parallel()
+	g, _ := insideFull(t)
+	ws := another(t, g)
+	for range 2 {
+		readFrame(t, ws)
+	}
+	shard := g.shards[0]
+	join := func(frames int) {
+		t.Helper()
+		write(t, ws, `{"type":"join","group":"lobby","ref":1}`)
+		if f := readFrame(t, ws); f["type"] != "joined" {
+			t.Fatalf("got %v", f)
+		}
+		for range frames { // it was let in anew
+			if f := readFrame(t, ws); f["topic"] != "__group:lobby" {
+				t.Fatalf("got %v", f)
+			}
+		}
+	}
+	closed := func(extra string) {
+		t.Helper()
+		shard.Deliver("__group:lobby", &topic.Batch{Events: []*topic.Event{topic.NewEvent("__group:lobby", "close", []byte(`{"system":true}`), extra)}})
+		if f := readFrame(t, ws); f["event"] != "close" {
+			t.Fatalf("got %v", f)
+		}
+	}
+	join(2)
+	closed("")
+	join(0)
+	var seat *receiver
+	shard.call(func() { seat = shard.topics["__group:lobby"].receivers[0] })
+	closed(`,"system":true`)
+	join(2) // faster than the group
+	shard.Left("__group:lobby", seat)
+	join(0)
+	shard.call(func() { seat = shard.topics["__group:lobby"].receivers[0] })
+	shard.Left("__group:lobby", seat)
+	for gone := false; !gone; {
+		shard.call(func() { gone = shard.topics["__group:lobby"] == nil })
+	}
+	join(2)
+}
+
 // TestTopicFailedTakesItsCompany: with a topic that failed goes what came with it.
 func TestTopicFailedTakesItsCompany(t *testing.T) {
 	t.Parallel()
