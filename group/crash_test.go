@@ -267,3 +267,28 @@ func TestPlaceLost(t *testing.T) {
 		bob.hears(w, "join bob member 1", "members bob")
 	}, policies(group.Policy{MaxMembers: 1}))
 }
+
+// TestAgainWhileClosing has a member join once more while its group is closed: the hooks
+// must not count it twice, or below nothing. TestModel found it.
+func TestAgainWhileClosing(t *testing.T) {
+	t.Parallel()
+	inMemory(2)(t, func(w *world) {
+		ann := w.first().join(w, "g", "ann", "")
+		w.empty() // so that the second join has something to write
+		w.first().Recheck()
+		w.first().store.set(func(f *faulty) { f.delay = 10 * time.Millisecond })
+		ann.data = `{"new":1}`
+		ann.enter(w, w.first(), "g", "")
+		if err := w.last().CloseGroup(w.Context(), "g"); err != nil {
+			w.Fatal(err)
+		}
+		if _, err := ann.answer(w); !errors.Is(err, group.ErrClosed) {
+			w.Errorf("once more: %v", err)
+		}
+		if err := w.last().Reopen(w.Context(), "g"); err != nil {
+			w.Fatal(err)
+		}
+		w.first().join(w, "g", "ann", "admin")
+		w.first().hooks.sees(w, "join g ann member", "close g", "join g ann admin")
+	})
+}

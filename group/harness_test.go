@@ -30,10 +30,16 @@ type node struct {
 	store  *faulty
 	hooks  *hookLog
 	system *actors.System
-	gone   bool // it crashed
 
 	mu   sync.Mutex
 	life string
+	gone bool // it crashed
+}
+
+func (n *node) crashed() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.gone
 }
 
 func (n *node) present() string {
@@ -102,14 +108,16 @@ func (w *world) start(n int, make backend, settings ...setting) {
 func (w *world) end(n *node) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	if err := errors.Join(n.Stop(ctx), n.system.Close(ctx)); err != nil && !n.gone {
+	if err := errors.Join(n.Stop(ctx), n.system.Close(ctx)); err != nil && !n.crashed() {
 		w.Errorf("stop: %v", err)
 	}
 }
 
 // crash has a node do nothing more: neither store nor receivers hear of it.
 func (w *world) crash(n *node) {
+	n.mu.Lock()
 	n.gone = true
+	n.mu.Unlock()
 	n.store.set(func(f *faulty) { f.fail = errDown })
 }
 
@@ -155,7 +163,7 @@ func (w *world) count(name string, want int) {
 	w.Helper()
 	w.eventually(fmt.Sprintf("%d members", want), func() error {
 		for i, n := range w.nodes {
-			if n.gone {
+			if n.crashed() {
 				continue
 			}
 			got, err := n.Count(w.Context(), name)

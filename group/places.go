@@ -119,7 +119,7 @@ func (p *places) refused(s, before *stay, err error) {
 	}
 	switch {
 	case latest != s:
-	case before != nil:
+	case before != nil && !before.gone:
 		c.stays[s.place] = before
 	default:
 		delete(c.stays, s.place)
@@ -154,8 +154,10 @@ func (p *places) closed(group string) {
 	}
 	for at, s := range c.stays {
 		if s.in {
-			s.in = false
 			delete(c.stays, at)
+		}
+		for ; s != nil; s = s.before { // one that is not in is about to join
+			s.in, s.gone = false, s.gone || s.in
 		}
 	}
 	clear(c.members)
@@ -176,6 +178,7 @@ func (p *places) ended(group string, at place) {
 		delete(c.stays, at)
 	}
 	for ; s != nil; s = s.before { // one that is not in is about to join anew
+		s.gone = s.gone || s.in
 		p.exit(s)
 	}
 	p.tidy(group)
