@@ -192,7 +192,6 @@ func (a *actor) forget() {
 
 // alter has the Store change the key.
 func (a *actor) alter(c *actors.Context[message], m *alter) {
-	a.forget()
 	if m.gone() {
 		return
 	}

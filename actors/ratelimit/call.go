@@ -33,15 +33,28 @@ func (c *call) answer(r Result, err error) {
 // gone reports whether nobody waits any more.
 func (c *call) gone() bool { return c.state.Load() == left }
 
+// spares are what calls use again. Each Limits has its own.
+type spares struct{ wakes, timers, dones sync.Pool }
+
+func (s *spares) init() {
+	s.wakes.New = func() any { return make(chan struct{}, 1) }
+	s.dones.New = func() any { return make(chan outcome, 1) }
+	s.timers.New = func() any {
+		t := time.NewTimer(time.Hour)
+		t.Stop()
+		return t
+	}
+}
+
 // wait returns the answer, or why there is none: ctx's error or errTimeout.
-func (c *call) wait(ctx context.Context, timeout time.Duration) (Result, error) {
-	timer := timers.Get().(*time.Timer)
+func (s *spares) wait(ctx context.Context, c *call, timeout time.Duration) (Result, error) {
+	timer := s.timers.Get().(*time.Timer)
 	timer.Reset(timeout)
-	defer func() { timer.Stop(); timers.Put(timer) }()
+	defer func() { timer.Stop(); s.timers.Put(timer) }()
 	var err error
 	select {
 	case <-c.wake:
-		wakes.Put(c.wake)
+		s.wakes.Put(c.wake)
 		return c.result, c.err
 	case <-ctx.Done():
 		err = ctx.Err()
@@ -52,15 +65,6 @@ func (c *call) wait(ctx context.Context, timeout time.Duration) (Result, error) 
 		return Result{}, err // wake stays with the call: nobody knows when it is let go
 	}
 	<-c.wake // the answer came at the same moment
-	wakes.Put(c.wake)
+	s.wakes.Put(c.wake)
 	return c.result, c.err
 }
-
-var (
-	wakes  = sync.Pool{New: func() any { return make(chan struct{}, 1) }}
-	timers = sync.Pool{New: func() any {
-		t := time.NewTimer(time.Hour)
-		t.Stop()
-		return t
-	}}
-)

@@ -95,7 +95,7 @@ func (l *Limits) send(ctx context.Context, lim *limit, f *face, key string, m me
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
-	c.wake = wakes.Get().(chan struct{})
+	c.wake = l.spares.wakes.Get().(chan struct{})
 	var err error
 	switch {
 	case f != nil:
@@ -108,7 +108,7 @@ func (l *Limits) send(ctx context.Context, lim *limit, f *face, key string, m me
 	if err != nil {
 		return Result{}, refusal(lim.policy.Name, err)
 	}
-	r, err := c.wait(ctx, l.cfg.Timeout)
+	r, err := l.spares.wait(ctx, c, l.cfg.Timeout)
 	if err == errTimeout { //nolint:errorlint // wait's own, which is not wrapped yet
 		err = unavailable(lim.policy.Name, errTimeout)
 	}

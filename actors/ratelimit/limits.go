@@ -73,6 +73,7 @@ type Limits struct {
 	limits   map[string]*limit
 	keeper   *actors.Keeper[message]
 	live     atomic.Int64 // actors
+	spares   spares
 
 	closed atomic.Bool
 	calls  sync.WaitGroup // of the Store, by lines
@@ -103,6 +104,7 @@ func Start(cfg Config) (*Limits, error) {
 	}
 	l := &Limits{cfg: cfg, patience: cfg.Timeout / 2, began: time.Now(), limits: make(map[string]*limit, len(cfg.Policies))}
 	_, l.local = cfg.Store.(LocalStore)
+	l.spares.init()
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	metrics := newMetrics(cfg.Registerer)
 	for _, p := range cfg.Policies {

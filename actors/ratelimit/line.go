@@ -32,16 +32,14 @@ type entry struct {
 	done  chan outcome // has room for one
 }
 
-var dones = sync.Pool{New: func() any { return make(chan outcome, 1) }}
-
 // take returns the answer when it is there, which is within Config.Timeout.
 func (n *line) take(wants []Want) outcome {
-	e := &entry{wants: wants, since: n.l.clock(), done: dones.Get().(chan outcome)}
+	e := &entry{wants: wants, since: n.l.clock(), done: n.l.spares.dones.Get().(chan outcome)}
 	if err := n.add(e); err != nil {
 		return outcome{err: err}
 	}
 	o := <-e.done
-	dones.Put(e.done)
+	n.l.spares.dones.Put(e.done)
 	return o
 }
 
