@@ -87,7 +87,7 @@ func runActs(t *testing.T, nodes int, grace time.Duration, plan []act) {
 		w.later.Wait()
 		w.bus.SetFaults(membus.Faults{})
 		w.bus.Heal()
-		w.watchOnce() // what nobody at all looks at stays as it is
+		w.watchOnce()               // what nobody at all looks at stays as it is
 		time.Sleep(8 * time.Second) // what is late has come
 		for _, n := range w.nodes {
 			if !n.crashed.Load() && *n.strait.mode.Load() != "" {
