@@ -55,9 +55,8 @@ func newMetrics(reg prometheus.Registerer, ps policies, b *Boards) *metrics {
 	for i := range ps {
 		m.byPolicy[&ps[i]] = of(ps[i].Match)
 	}
-	m.byPolicy[&none] = of("")
 	return m
 }
 
-// of returns the counters of a policy that find returned.
+// of returns the counters of a policy that find returned, and that is not Off.
 func (m *metrics) of(p *Policy) *policyMetrics { return m.byPolicy[p] }
