@@ -58,6 +58,7 @@ func TestKilledNode(t *testing.T) {
 	}
 	bob.picture("left")
 	ann.is("waiting")
+	ann.until("document.querySelector('#who-when').textContent === 'when last heard of' && document.querySelector('#seat-note').textContent === 'Your seat will be asked for again.'")
 	ann.picture("killed")
 
 	ann.do("offline = false; dispatchEvent(new Event('online'))")
@@ -70,7 +71,7 @@ func TestKilledNode(t *testing.T) {
 		w.until(pointerAt("Ann", .25, .5)) // nobody has moved since
 	}
 	bob.until(seated + " === 2")
-	ann.until(seated + " === 2 && document.querySelectorAll('#seats .mine').length === 1")
+	ann.until(seated + " === 2 && document.querySelectorAll('#seats .mine').length === 1 && document.querySelector('#seat-note').textContent === 'You have your seat again.'")
 	ann.points(.5, .25)
 	bob.until(pointerAt("Ann", .5, .25))
 	bob.points(.75, .75)

@@ -22,6 +22,7 @@ function connection(client) {
   const left = () => { $('countdown').textContent = next ? `in ${Math.max(0, Math.ceil((next - Date.now()) / 1000))} s` : ''; };
   const show = (s) => {
     $('connection').dataset.state = s.state;
+    document.body.classList.toggle('apart', s.state !== 'open'); // what others do is not known now
     next = s.state === 'waiting' ? Date.now() + s.delay : 0;
     trouble = s.state !== 'open' && (trouble || s.state !== 'connecting');
     const text = describe(s, trouble);

@@ -6,6 +6,8 @@ import { person } from './profile.js';
 const GROUP = 'lobby:demo';
 const SEATS = 5;
 
+const ASKED = 'Your seat will be asked for again.';
+
 const REFUSED = {
   FULL: 'All five seats are taken.',
   UNAVAILABLE: 'No seats can be given now: the backend of the node is down.',
@@ -27,6 +29,7 @@ export class Seats {
     this.#tell = tell;
     $('seat').addEventListener('click', () => (this.#state === 'seated' || this.#state === 'asking' ? this.#stand() : this.#sit()));
     client.on('denied', ({ group, reason }) => { if (group === GROUP) this.#refused(reason, 'Your seat is gone. '); });
+    client.on('status', ({ state }) => { if (state === 'waiting' && this.#state === 'seated') $('seat-note').textContent = ASKED; });
     this.#draw();
   }
 
@@ -56,6 +59,7 @@ export class Seats {
   #heard = ({ event, system }) => {
     if (!system) return;
     if (event === 'close') this.#refused('CLOSED');
+    else if (event === 'members' && $('seat-note').textContent === ASKED) this.#say('seated', 'You have your seat again.');
     else this.#draw();
   };
 

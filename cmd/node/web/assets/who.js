@@ -21,6 +21,7 @@ export class Who {
     this.#client = client;
     this.#me = me;
     this.#tell = tell;
+    client.on('status', ({ state }) => { $('who-when').textContent = state === 'open' ? 'here now' : 'when last heard of'; });
     $('who-faces').addEventListener('animationend', (e) => { if (e.animationName === 'leave') e.target.remove(); });
   }
 
