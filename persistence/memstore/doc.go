@@ -20,6 +20,10 @@
 //   - Records that were dropped, and identifiers that expired, hold no memory
 //     (TestDroppedRecordsAreFreed).
 //
+//   - [Cursors] is a cursor.Store in every respect that storetest checks (TestCursors). Topics
+//     whose cursors have expired are dropped by what is saved later
+//     (TestCursorsOfOldTopicsGo).
+//
 // What is expired is dropped when its topic is next used, or when memory is needed. There is
 // no goroutine, and so nothing to close.
 //

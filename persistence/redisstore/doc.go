@@ -51,6 +51,16 @@
 // another policy topics lose records (a gap is told), ids (a duplicate may be kept) or
 // positions (another epoch).
 //
+// # Cursors
+//
+// [Cursors] is a cursor.Store in every respect that storetest checks, on one server and on a
+// Cluster (TestCursors, TestCursorsOnCluster). A topic has one more key, a hash: cursor to number,
+// time of expiry by Redis' clock, life, user and position. A script call saves up to 512 of them;
+// reading goes in pages of about 200, in which Redis serves others in between. What has expired is
+// dropped by reading, and bit by bit by saving (TestCursorsAreDropped). A call that was given up and
+// comes late does nothing (TestCursorsLateCall), and what can not be understood is left out
+// (TestCursorsDamage).
+//
 // # Messages
 //
 // None: a Store is called directly, by any number of goroutines.

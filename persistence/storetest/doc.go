@@ -18,6 +18,8 @@
 // Cases are named after the requirement that they show (REP, STR) or the sentence
 // of the port. Those of topic.RenewingLog ask nothing of a Log that is none.
 //
+// Cursors does the same for stores of cursors (TestCursorsSuitePasses, TestCursorsSuiteCatches).
+//
 // # Messages
 //
 // None.
