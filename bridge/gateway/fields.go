@@ -36,6 +36,17 @@ func (f *frame) anyRef() []byte {
 	return ref
 }
 
+// bare reports whether the client wants nothing beside the topic.
+func (f *frame) bare() (bool, error) {
+	switch string(f.raw[fieldBare]) {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	}
+	return false, &frameError{"bare", "must be true or false"}
+}
+
 // position is where a cursor is, nil if that is not said.
 func (f *frame) position() []byte {
 	if data := f.raw[fieldData]; data != nil {

@@ -88,12 +88,13 @@ const (
 	fieldPosition
 	fieldGroup
 	fieldRole
+	fieldBare
 	fieldCount
 )
 
 var fieldNames = [fieldCount]string{
 	"type", "topic", "topics", "event", "data", "ref", "reqId", "since", "epoch", "epochs", "lastSeenSeqs", "id", "caps", "error",
-	"position", "group", "role",
+	"position", "group", "role", "bare",
 }
 
 // A frame is one message of a client, cut into its fields. What kind does not

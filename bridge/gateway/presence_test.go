@@ -45,6 +45,18 @@ func TestPresence(t *testing.T) {
 			other.send(enterRoom)
 			a.want(diff(2, bob, ""))
 		},
+		"who only reads is not there": func(t *testing.T, b *bundle) {
+			a := b.dialAs("ann")
+			a.send(`{"type":"subscribe","topic":"room","ref":1,"bare":true}`)
+			a.want(`{"type":"subscribed","topic":"room","ref":1}`)
+			if got := b.here("room"); got != "" {
+				t.Fatalf("there are %q", got)
+			}
+			a.send(`{"type":"subscribe","topic":"room","ref":2,"bare":1}`)
+			a.want(`{"type":"error","ref":2,"code":"INVALID_FRAME","message":"bare must be true or false"}`)
+			a.send(`{"type":"subscribe","topic":"room"}`) // and now it is
+			a.want(state(1, ann))
+		},
 		"PRE-02 the joiner gets the complete list": func(t *testing.T, b *bundle) {
 			a, other := b.dialAs("ann"), b.dialAs("bob")
 			a.send(enterRoom)

@@ -100,6 +100,7 @@ type ask struct {
 	ref    []byte
 	since  *topic.Position
 	resume *resume
+	bare   bool // the client wants nothing beside the topic
 }
 
 func (s *shard) Deliver(name string, b *topic.Batch) {

@@ -31,7 +31,11 @@ func (s *session) onSubscribe(f *frame) error {
 	if err != nil {
 		return err
 	}
-	a := ask{ref: bytes.Clone(ref)}
+	bare, err := f.bare()
+	if err != nil {
+		return err
+	}
+	a := ask{ref: bytes.Clone(ref), bare: bare}
 	if ok {
 		a.since = &topic.Position{Epoch: epoch, Seq: seq}
 	}
@@ -186,7 +190,7 @@ func (s *session) answered(r *receiver, err error) (a ask, open []ask) {
 		return ask{}, nil
 	}
 	a, r.asks = r.asks[0], r.asks[1:]
-	if err == nil && !r.gone {
+	if err == nil && !r.gone && !a.bare {
 		s.attach(r)
 	}
 	if err == nil && len(r.asks) > 0 && !r.gone {

@@ -140,7 +140,7 @@ func (f *follower) session(ctx context.Context, live func()) (err error) {
 	}()
 	asking, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	head, err := conn.Subscribe(asking, f.name, f.at)
+	head, err := conn.Observe(asking, f.name, f.at)
 	if err != nil {
 		return f.node.explain(err)
 	}

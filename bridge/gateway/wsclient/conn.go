@@ -145,7 +145,16 @@ func (c *Conn) Next(ctx context.Context) (Event, error) {
 // Subscribe follows a topic and returns where it stands. With since, what was
 // published after that comes first; an empty Epoch fits every epoch.
 func (c *Conn) Subscribe(ctx context.Context, name string, since *topic.Position) (topic.Position, error) {
-	m := map[string]any{"type": "subscribe", "topic": name}
+	return c.subscribe(ctx, map[string]any{"type": "subscribe", "topic": name}, since)
+}
+
+// Observe is Subscribe without being there: the client is no member of the topic, and
+// is sent neither presence nor cursors.
+func (c *Conn) Observe(ctx context.Context, name string, since *topic.Position) (topic.Position, error) {
+	return c.subscribe(ctx, map[string]any{"type": "subscribe", "topic": name, "bare": true}, since)
+}
+
+func (c *Conn) subscribe(ctx context.Context, m map[string]any, since *topic.Position) (topic.Position, error) {
 	if since != nil {
 		m["since"] = since.Seq
 		if since.Epoch != "" {
