@@ -101,6 +101,22 @@ func TestOthersAreNoticed(t *testing.T) {
 	}
 }
 
+// What the store answered before a Clear, and what arrives after it, is not believed.
+func TestAnswerUnderWayIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := start(t, ratelimit.Config{Store: newFar(10 * time.Millisecond), Policies: policies(limit(ratelimit.Fixed, 1, time.Hour))})
+		want(t, l, "k", 1, true, 0)
+		time.Sleep(time.Second) // nothing is known any more
+		var wg sync.WaitGroup
+		wg.Go(func() { want(t, l, "k", 1, false, 0) })
+		time.Sleep(15 * time.Millisecond) // it is refused, and on its way back
+		must(t, l.Clear(t.Context(), "limit"))
+		wg.Wait()
+		want(t, l, "k", 1, true, 0)
+	})
+}
+
 // Consumes that come while the store is asked go together in the next call, in their order.
 func TestWaitingGoAsOne(t *testing.T) {
 	t.Parallel()
