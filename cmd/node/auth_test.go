@@ -47,6 +47,8 @@ topics:
   - {match: "news:*", publish: ["role:editor"]}
   - {match: "room:*", publish: [members]}
   - {match: "log:*", subscribe: [none], publish: [server]}
+groups:
+  - {match: "team:*", roles: [member, editor, admin]}
 `)
 	// With authentication every address may be served, under every name.
 	p := serve(t, nil, "--config", config, "--listen", "0.0.0.0:0")
@@ -79,6 +81,17 @@ topics:
 	bob.send(`{"type":"publish","topic":"room:1","event":"e","ref":6}`)
 	bob.expect(`"published"`)
 
+	bob.send(`{"type":"join","group":"team:1","role":"editor","ref":9}`)
+	if f := bob.expect(`"join-denied"`); f["reason"] != "FORBIDDEN" {
+		t.Errorf("a role that nobody gave: %v", f)
+	}
+	bob.send(`{"type":"join","group":"team:1","ref":10}`)
+	bob.expect(`"joined","group":"team:1","role":"member"`)
+	ann.send(`{"type":"join","group":"team:1","role":"editor","ref":11}`)
+	ann.expect(`"joined","group":"team:1","role":"editor"`)
+	ann.send(`{"type":"join","group":"team:2","role":"admin","ref":12}`)
+	ann.expect(`"join-denied"`)
+
 	for _, topic := range []string{"log:1", "elsewhere"} { // the second fits no pattern
 		ann.send(`{"type":"subscribe","topic":"` + topic + `","ref":7}`)
 		ann.expect(`"subscribe-denied","topic":"` + topic)
@@ -96,6 +109,8 @@ auth: {jwt: {keys: "`+testSecret+`", algorithms: [HS256]}}
 topics:
   - {match: "news:*", subscribe: [anyone]}
   - {match: "*"}
+groups:
+  - {match: "team:*"}
 `)
 	p := serve(t, nil, "--config", config)
 	refused(t, p.url, bearer("nonsense"), http.StatusUnauthorized)
@@ -108,6 +123,10 @@ topics:
 	}
 	c.send(`{"type":"subscribe","topic":"other","ref":3}`)
 	if f := c.expect(`"subscribe-denied"`); f["reason"] != "UNAUTHENTICATED" {
+		t.Errorf("denied %v", f)
+	}
+	c.send(`{"type":"join","group":"team:1","ref":4}`)
+	if f := c.expect(`"join-denied"`); f["reason"] != "UNAUTHENTICATED" {
 		t.Errorf("denied %v", f)
 	}
 }

@@ -111,6 +111,7 @@ func (s *server) wire(ctx context.Context, loaded *settings.Loaded) (err error) 
 	if err != nil {
 		return err
 	}
+	options.CanJoin = mayJoin(s.node.Groups(), s.auth != nil)
 	s.gateway, err = gateway.New(s.node, options)
 	return err
 }
