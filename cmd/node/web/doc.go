@@ -26,8 +26,8 @@
 //     are as the node says, also after a reconnect (TestClientInABrowser).
 //   - Pages show who is there, in the whole cluster; the windows of one browser count
 //     once (TestWhoIsHere, TestManyAreANumber, TestWindowsOfOnePersonCountAsOne).
-//   - A pointer moves on the other pages, and goes with its page
-//     (TestPointersMoveOnOtherPages).
+//   - A pointer, a mouse's or a finger's, moves on the other pages and goes with its
+//     page (TestPointersMoveOnOtherPages, TestFingerPoints).
 //   - Of six who want a seat the sixth is told that all are taken (TestFiveSeats), and
 //     who presses faster than the node takes it is told to wait
 //     (TestRipplesAreLimited).

@@ -137,10 +137,10 @@ func TestPolicyForbidsWhatIsNotServed(t *testing.T) {
 }
 
 // People copy the client because it is small. With topics alone it had 15 KiB;
-// presence, cursors, groups and several addresses took 9 more. gzip makes 8 of it.
+// presence, cursors, groups and several addresses took 10 more. gzip makes 8 of it.
 func TestClientIsSmall(t *testing.T) {
 	t.Parallel()
-	if size := len(load()["/troupe.js"].body); size > 24<<10 {
-		t.Errorf("troupe.js has %d bytes, want at most %d", size, 24<<10)
+	if size := len(load()["/troupe.js"].body); size > 25<<10 {
+		t.Errorf("troupe.js has %d bytes, want at most %d", size, 25<<10)
 	}
 }

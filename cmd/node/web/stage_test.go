@@ -113,6 +113,36 @@ func TestPointersMoveOnOtherPages(t *testing.T) {
 	a.until("document.querySelectorAll('.pointer:not(.mine)').length === 0 || " + pointers + ".every((e) => e.dataset.name !== 'Bob')")
 }
 
+// TestFingerPoints has no mouse: where it touches is where it points, and a ripple.
+func TestFingerPoints(t *testing.T) {
+	t.Parallel()
+	findBrowser(t)
+	n := serveNode(t)
+	phone, b := chat(t, n, 360, 740), chat(t, n, 800, 600)
+	phone.called("Ann")
+	phone.do("document.querySelector('.views [data-view=stage]').click()")
+	b.do("globalThis.ripples = 0; new MutationObserver((l) => { for (const m of l) for (const e of m.addedNodes) if (e.className === 'ripple') ripples++; }).observe(document.querySelector('#stage'), { childList: true })")
+	box := get[[]float64](phone, "((r) => [r.x, r.y, r.width, r.height])(document.querySelector('#stage').getBoundingClientRect())")
+	touch := func(kind input.DispatchTouchEventType, places ...float64) {
+		t.Helper()
+		params := input.DispatchTouchEventParams{Type: kind, TouchPoints: []*input.TouchPoint{}}
+		if len(places) == 2 {
+			params.TouchPoints = append(params.TouchPoints, &input.TouchPoint{X: box[0] + places[0]*box[2], Y: box[1] + places[1]*box[3]})
+		}
+		_, err := chromedp.Call(phone.ctx, input.DispatchTouchEvent, params)
+		phone.must("touch", err)
+	}
+	touch(input.DispatchTouchEventTypeTouchStart, .2, .2)
+	b.until(pointerAt("Ann", .2, .2) + " && ripples === 1")
+	touch(input.DispatchTouchEventTypeTouchMove, .6, .7)
+	b.until(pointerAt("Ann", .6, .7))
+	phone.until("document.querySelector('.pointer.mine') !== null && scrollY === 0")
+	phone.picture("finger")
+	touch(input.DispatchTouchEventTypeTouchEnd)
+	b.until(pointers + ".length === 0")
+	phone.until("document.querySelector('.pointer.mine') === null")
+}
+
 // TestRipplesAreLimited presses faster than the node takes it.
 func TestRipplesAreLimited(t *testing.T) {
 	t.Parallel()

@@ -110,6 +110,7 @@ class Client {
     if (!t || (handler && t.handlers.size > 0)) return;
     this.#drop(t, new TroupeError('CLOSED', 'unsubscribed'));
     this.#send({ type: 'unsubscribe', topic });
+    if (this.#rosters.get(topic)?.handlers.size) this.#askWho(topic); else this.#rosters.delete(topic);
   }
 
   /** Resolves when the node has stored it. Waits while there is no connection, and is sent again
@@ -133,16 +134,13 @@ class Client {
    * called after each change of members with {joins, leaves}, Maps of what is new and gone.
    * @returns {{members: Map<string, any>, close: () => void}} */
   presence(topic, changed = () => {}) {
-    let p = this.#rosters.get(topic);
-    if (!p) {
-      this.#rosters.set(topic, p = { members: new Map(), version: -1, handlers: new Set() });
-      if (this.#topics.get(topic)?.accepted !== false) this.#askWho(topic);
-    }
+    const p = this.#roster(topic);
+    if (p.handlers.size === 0 && !this.#topics.has(topic)) this.#askWho(topic);
     p.handlers.add(changed);
     const close = () => {
-      if (!p.handlers.delete(changed) || p.handlers.size > 0) return;
+      if (!p.handlers.delete(changed) || p.handlers.size > 0 || this.#topics.has(topic)) return;
       this.#rosters.delete(topic);
-      this.#send({ type: 'unsubscribe', topic: `__presence:${topic}` });
+      this.#unwatch(topic);
     };
     return { members: p.members, close };
   }
@@ -250,7 +248,7 @@ class Client {
     for (const t of topics) if (!plain(t)) this.#ask(t);
     for (const [topic, p] of this.#rosters) {
       p.version = -1;
-      if (!this.#topics.has(topic)) this.#askWho(topic);
+      if (p.handlers.size && !this.#topics.has(topic)) this.#askWho(topic);
     }
     for (const s of this.#seats.values()) this.#ask(s);
     for (const [topic, b] of this.#boards) this.#point(topic, b);
@@ -401,7 +399,14 @@ class Client {
 
   // ---- what stands beside the topics ----
 
+  #roster(topic) {
+    if (!this.#rosters.has(topic)) this.#rosters.set(topic, { members: new Map(), version: -1, handlers: new Set() });
+    return this.#rosters.get(topic);
+  }
+
   #askWho(topic) { this.#send({ type: 'presence', topic }); }
+
+  #unwatch(topic) { this.#send({ type: 'unsubscribe', topic: `__presence:${topic}` }); }
 
   // A topic may have no presence or no cursors. One that is subscribed to is asked for as a whole.
   #without({ topic: name, reason }) {
@@ -415,12 +420,11 @@ class Client {
 
   #beside(e) {
     const [, kind, name] = SYSTEM.exec(e.topic) ?? [];
-    const all = { presence: this.#rosters, cursor: this.#boards, group: this.#seats }[kind];
-    const it = all?.get(name);
-    if (!it) return false;
-    if (kind === 'presence') this.#who(name, it, e);
-    else if (kind === 'cursor') this.#pointed(it, e);
-    else this.#said(it, e);
+    // A follower is told once who is there, so that is kept for who asks later.
+    if (kind === 'presence' && (this.#rosters.has(name) || this.#topics.has(name))) this.#who(name, this.#roster(name), e);
+    else if (kind === 'cursor' && this.#boards.has(name)) this.#pointed(name, this.#boards.get(name), e);
+    else if (kind === 'group' && this.#seats.has(name)) this.#said(this.#seats.get(name), e);
+    else return false;
     return true;
   }
 
@@ -431,8 +435,10 @@ class Client {
       leaves = new Map([...p.members].filter(([key]) => !joins.has(key)));
       for (const [key, was] of p.members) if (same(was, joins.get(key))) joins.delete(key);
     } else if (event === 'presence_diff' && p.version >= 0 && version > p.version) { // neither seen nor early
-      if (version > p.version + 1) { // one is missing: the node says all again
+      if (version > p.version + 1) { // one is missing, which a node sees to that it is not
+        if (this.#topics.has(topic)) return this.reconnect();
         p.version = -1;
+        this.#unwatch(topic);
         return this.#askWho(topic);
       }
       [joins, leaves] = [data.joins, data.leaves].map((o) => new Map(Object.entries(o)));
@@ -454,11 +460,12 @@ class Client {
     this.#send({ type: 'cursor', topic, data: b.mine });
   }
 
-  #pointed(b, { event, data }) {
+  #pointed(topic, b, { event, data }) {
+    if (event === 'stale') return this.#send({ type: 'cursor-snapshot', topic });
     if (event === 'snapshot') b.others.clear();
     if (event === 'remove') {
       for (const [at, c] of b.others) if (c.key === data.key) b.others.delete(at);
-    } else for (const c of [data].flat()) {
+    } else for (const c of [data].flat()) { // snapshot, update, bulk
       // The node knows connections. A tab that has another one is the same pointer still.
       const tab = c.data?.tab;
       const was = b.others.get(tab);

@@ -46,38 +46,53 @@ const tests = {
   },
 
   async 'a version that is left out makes it ask for all again'(w) {
-    const client = following(w);
+    const client = connect('/ws');
     const { told, keys } = watching(client);
+    w.socket.open();
     w.socket.receive(state(1, { ann: 1, bob: 1 }));
-    const before = w.socket.of('presence').length;
+    w.socket.sent.length = 0;
     w.socket.receive(diff(3, { cy: 1 }), diff(4, { dan: 1 }));
-    equal([w.socket.of('presence').length - before, keys()], [1, ['ann', 'bob']]);
+    equal(w.socket.sent.map((f) => [f.type, f.topic]), [['unsubscribe', '__presence:t'], ['presence', 't']]);
+    equal(keys(), ['ann', 'bob']);
     w.socket.receive(state(4, { bob: 1, cy: 2 }), diff(5, { eve: 1 }));
     equal(keys(), ['bob', 'cy', 'eve']);
     equal(told.slice(1), [[{ cy: 2 }, { ann: 1 }], [{ eve: 1 }, {}]]);
     client.close();
   },
 
+  async 'a follower begins anew when a version is left out'(w) {
+    const client = following(w);
+    const { keys } = watching(client);
+    w.socket.receive(state(1, { ann: 1 }), diff(3, { cy: 1 }));
+    equal([w.sockets[0].closed, w.sockets.length, client.status.state], [true, 2, 'connecting']);
+    w.socket.open();
+    w.socket.receive(state(3, { cy: 1 }));
+    equal(keys(), ['cy']);
+    client.close();
+  },
+
   async 'a follower is a member without asking, others watch, and both are back after a reconnect'(w) {
     const client = connect('/ws');
-    client.presence('t');
     client.presence('u');
     client.subscribe('t', () => {}).catch(() => {});
     w.socket.open();
     equal(w.socket.of('presence').map((f) => f.topic), ['u']);
     w.socket.accept();
-    const late = client.presence('t');
-    equal(w.socket.of('presence').length, 0, 'asked although it is on its way');
     w.socket.receive(state(7, { ann: 1 }));
+    const late = client.presence('t');
+    equal([w.socket.of('presence').length, [...late.members.keys()]], [0, ['ann']], 'asked although it was told');
     await again(w);
     equal(w.socket.of('presence').map((f) => f.topic), ['u']);
     w.socket.receive(diff(8, { early: 1 }), state(2, { bob: 1 }), diff(3, { cy: 1 })); // another life of the numbers
     equal([...late.members.keys()], ['bob', 'cy']);
+    client.unsubscribe('t');
+    equal(w.socket.sent.slice(-2).map((f) => [f.type, f.topic]), [['unsubscribe', 't'], ['presence', 't']]);
     client.close();
   },
 
-  async 'who asks after the topic was accepted asks once, and the last to close ends the watch'(w) {
-    const client = following(w);
+  async 'several share one watch, and the last to close ends it'(w) {
+    const client = connect('/ws');
+    w.socket.open();
     const one = client.presence('t', () => {}), two = client.presence('t', () => {});
     equal(w.socket.of('presence').length, 1);
     one.close();
@@ -151,8 +166,8 @@ const tests = {
     equal([...c.others.values()].map((o) => [o.key, o.data.x]), [['a', 3], ['b', 4]]);
     w.socket.receive(point('remove', { key: 'a' }), point('remove', { key: 'nobody' }));
     equal([...c.others.keys()], ['b']);
-    w.socket.receive(point('snapshot', []));
-    equal([c.others.size, told], [0, 7]);
+    w.socket.receive(point('snapshot', []), point('stale', { since: 1 }));
+    equal([c.others.size, told, w.socket.of('cursor-snapshot').length], [0, 7, 2]);
     client.close();
   },
 
