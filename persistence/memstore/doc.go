@@ -6,17 +6,22 @@
 //
 //   - A Store is a topic.Log in every respect that storetest checks
 //     (TestLog), and returns at once, without I/O.
+//
 //   - Memory is bounded by [Config.MaxBytes], as estimated, whatever is appended.
 //     When it is used up, whole topics go, the one that was not used for the longest
 //     time first (TestEvictsLeastRecentlyUsed). A topic that went has another epoch
 //     when it comes back, so that receivers are told (TestEvictionChangesEpoch).
+//
 //   - A topic that alone needs more than all of it loses its oldest records
 //     instead (TestLoneTopicLosesOldest).
+//
 //   - A topic that was never appended to costs nothing, however often it is
 //     read, and its epoch is the one its first event will have
 //     (TestUnknownTopicCostsNothing).
+//
 //   - Append takes time in proportion to the batch and Read to what it returns, not to
 //     the history (TestReadCostsWhatItReturns).
+//
 //   - Records that were dropped, and identifiers that expired, hold no memory
 //     (TestDroppedRecordsAreFreed).
 //
