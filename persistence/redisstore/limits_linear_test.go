@@ -1,0 +1,261 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/troupe-rt/troupe/actors/ratelimit"
+	"github.com/troupe-rt/troupe/persistence/redisconn"
+	"github.com/troupe-rt/troupe/persistence/redisconn/redistest"
+)
+
+// A limitStep is what a client wanted of a key: to consume, or with 0 to look.
+type limitStep struct{ cost int }
+
+// A limitFinding is what it was answered. Lost: nothing.
+type limitFinding struct {
+	lost    bool
+	allowed bool
+	left    int
+}
+
+// pointsModel is a key of so many points of which none comes back in time: a number that only falls.
+// Where nodes lease, a refusal says nothing: others may hold points.
+func pointsModel(points int, leased bool) porcupine.NondeterministicModel {
+	return porcupine.NondeterministicModel{
+		Init: func() []any { return []any{points} },
+		Step: func(state, input, output any) []any {
+			left, cost, out := state.(int), input.(limitStep).cost, output.(limitFinding)
+			taken := left - cost
+			switch {
+			case out.lost && taken >= 0:
+				return []any{left, taken}
+			case out.lost, !out.allowed && leased:
+				return []any{left}
+			case cost == 0:
+				return only(out.left == left || leased, left)
+			case out.allowed:
+				return only(taken >= 0 && (leased || out.left == taken), taken)
+			}
+			return only(taken < 0, left)
+		},
+	}
+}
+
+func only(ok bool, state int) []any {
+	if !ok {
+		return nil
+	}
+	return []any{state}
+}
+
+// tally is what clients did and were told.
+type tally struct {
+	began time.Time
+	mu    sync.Mutex
+	ops   []porcupine.Operation
+	lost  int
+}
+
+func (h *tally) consume(l *ratelimit.Limits, client, cost int) {
+	op := porcupine.Operation{ClientId: client, Input: limitStep{cost}, Call: int64(time.Since(h.began))}
+	var r ratelimit.Result
+	var err error
+	if cost == 0 {
+		r, err = l.Peek(context.Background(), "limit", "k")
+	} else {
+		r, err = l.Consume(context.Background(), "limit", "k", cost)
+	}
+	op.Return, op.Output = int64(time.Since(h.began)), limitFinding{lost: err != nil, allowed: r.Allowed, left: r.Remaining}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err != nil {
+		h.lost++
+		op.Return = int64(time.Hour) // it may have its effect at any time from now on
+		if cost == 0 {
+			return
+		}
+	}
+	h.ops = append(h.ops, op)
+}
+
+// What clients of several nodes are told of one key has an order in which one after the other would have
+// been told the same, also while connections are cut and answers lost. With leases nodes together still
+// never give out a point twice.
+func TestLimitsLinearizable(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	for _, kind := range []ratelimit.Kind{ratelimit.Bucket, ratelimit.Fixed, ratelimit.Sliding} {
+		for _, lease := range []int{0, 40} {
+			t.Run(kind.String()+map[int]string{0: "", 40: " leased"}[lease], func(t *testing.T) {
+				t.Parallel()
+				limitsLinearizable(t, server, ratelimit.Policy{Name: "limit", Kind: kind, Points: 400, Interval: 30 * 24 * time.Hour, Lease: lease})
+			})
+		}
+	}
+}
+
+func limitsLinearizable(t *testing.T, server *redistest.Server, p ratelimit.Policy) {
+	h := &tally{began: time.Now()}
+	prefix := newEpoch() + ":"
+	var clients sync.WaitGroup
+	var steps atomic.Int64
+	for node := range 4 {
+		proxy := redistest.StartProxy(t, server.Addr())
+		s := openLimits(t, redisconn.Config{URL: proxy.URL(), Prefix: prefix})
+		l := startLimits(t, ratelimit.Config{Store: s, Policies: []ratelimit.Policy{p}})
+		for c := range 3 {
+			clients.Go(func() {
+				random := rand.New(rand.NewPCG(uint64(3*node+c), 11))
+				for range 40 {
+					switch n := steps.Add(1); {
+					case n%90 == 0:
+						proxy.LoseAnswer()
+					case n%90 == 45:
+						proxy.Cut()
+					}
+					h.consume(l, 3*node+c, random.IntN(4))
+				}
+			})
+		}
+	}
+	clients.Wait()
+	allowed := 0
+	for _, op := range h.ops {
+		if out := op.Output.(limitFinding); out.allowed {
+			allowed += op.Input.(limitStep).cost
+		}
+	}
+	t.Logf("%d calls, %d lost, %d points allowed", len(h.ops), h.lost, allowed)
+	if h.lost == 0 || allowed < p.Points/2 || allowed > p.Points {
+		t.Error("too little went wrong, or too much was allowed")
+	}
+	if got := porcupine.CheckOperationsTimeout(model(p), h.ops, time.Minute); got != porcupine.Ok {
+		t.Errorf("the history is not linearizable: %v", got)
+	}
+}
+
+func model(p ratelimit.Policy) porcupine.Model {
+	m := pointsModel(p.Points, p.Lease > 0)
+	return m.ToModel()
+}
+
+// The checker notices what a broken store would tell.
+func TestLimitsCheckerCatches(t *testing.T) {
+	t.Parallel()
+	op := func(from, to int64, cost int, out limitFinding) porcupine.Operation {
+		return porcupine.Operation{Call: from, Return: to, Input: limitStep{cost}, Output: out}
+	}
+	ok := func(left int) limitFinding { return limitFinding{allowed: true, left: left} }
+	for name, tt := range map[string]struct {
+		ops    []porcupine.Operation
+		leased bool
+		want   bool
+	}{
+		"right":                   {[]porcupine.Operation{op(0, 5, 2, ok(1)), op(1, 6, 2, limitFinding{left: 1}), op(7, 8, 1, ok(0)), op(9, 10, 0, limitFinding{})}, false, true},
+		"one too many":            {[]porcupine.Operation{op(0, 1, 2, ok(1)), op(2, 3, 2, ok(0))}, false, false},
+		"one too many of a lease": {[]porcupine.Operation{op(0, 1, 2, ok(1)), op(2, 3, 2, ok(0))}, true, false},
+		"refused for nothing":     {[]porcupine.Operation{op(0, 1, 2, ok(1)), op(2, 3, 1, limitFinding{left: 1})}, false, false},
+		"refused for a lease":     {[]porcupine.Operation{op(0, 1, 2, ok(1)), op(2, 3, 1, limitFinding{})}, true, true},
+		"an old answer":           {[]porcupine.Operation{op(0, 1, 2, ok(1)), op(2, 3, 0, limitFinding{allowed: true, left: 3})}, false, false},
+		"lost, with effect":       {[]porcupine.Operation{op(0, 100, 2, limitFinding{lost: true}), op(2, 3, 2, limitFinding{left: 1})}, false, true},
+		"lost, without":           {[]porcupine.Operation{op(0, 100, 2, limitFinding{lost: true}), op(2, 3, 2, ok(1))}, false, true},
+	} {
+		p := ratelimit.Policy{Points: 3}
+		if tt.leased {
+			p.Lease = 1
+		}
+		if got := porcupine.CheckOperations(model(p), tt.ops); got != tt.want {
+			t.Errorf("%s: the checker says %t", name, got)
+		}
+	}
+}
+
+// An admission was between two moments.
+type admission struct{ from, to time.Duration }
+
+// In real time, on a real Redis, over several nodes that lease, with connections that are cut: no stretch of
+// time has more than the limit promises, and the limit is used up.
+func TestLimitsHoldInTime(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	for _, kind := range []ratelimit.Kind{ratelimit.Bucket, ratelimit.Sliding} {
+		for _, lease := range []int{0, 25} {
+			t.Run(kind.String()+map[int]string{0: "", 25: " leased"}[lease], func(t *testing.T) {
+				t.Parallel()
+				p := ratelimit.Policy{Name: "limit", Kind: kind, Points: 100, Interval: time.Second, Lease: lease}
+				all := admissions(t, server, p, 4*time.Second)
+				t.Logf("%d allowed in 4 s", len(all))
+				if len(all) < 200 {
+					t.Error("the limit was not used up")
+				}
+				checkAdmissions(t, p, all)
+			})
+		}
+	}
+}
+
+func admissions(t *testing.T, server *redistest.Server, p ratelimit.Policy, d time.Duration) []admission {
+	var mu sync.Mutex
+	var all []admission
+	var wg sync.WaitGroup
+	began, prefix := time.Now(), newEpoch()+":"
+	for range 3 {
+		proxy := redistest.StartProxy(t, server.Addr())
+		l := startLimits(t, ratelimit.Config{Policies: []ratelimit.Policy{p},
+			Store: openLimits(t, redisconn.Config{URL: proxy.URL(), Prefix: prefix})})
+		for c := range 4 {
+			wg.Go(func() {
+				for i := 0; time.Since(began) < d; i++ {
+					if i%200 == 50*c {
+						proxy.Cut()
+					}
+					from := time.Since(began)
+					r, err := l.Consume(context.Background(), "limit", "k", 1)
+					if err != nil && !errors.Is(err, ratelimit.ErrUnavailable) {
+						t.Errorf("%v", err)
+					}
+					if r.Allowed {
+						mu.Lock()
+						all = append(all, admission{from, time.Since(began)})
+						mu.Unlock()
+					}
+					<-time.After(time.Duration(rand.IntN(12)) * time.Millisecond)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	return all
+}
+
+// checkAdmissions counts those that were wholly within each stretch.
+func checkAdmissions(t *testing.T, p ratelimit.Policy, all []admission) {
+	for _, first := range all {
+		var ends []time.Duration
+		for _, a := range all {
+			if a.from >= first.from {
+				ends = append(ends, a.to)
+			}
+		}
+		slices.Sort(ends)
+		for i, end := range ends {
+			d := end - first.from
+			most := p.Points + int(d*time.Duration(p.Points)/p.Interval)
+			if p.Kind == ratelimit.Sliding {
+				most = p.Points * (1 + int(d/p.Interval))
+			}
+			if i+1 > most {
+				t.Fatalf("%d within %v, at most %d are allowed", i+1, d, most)
+			}
+		}
+	}
+}
