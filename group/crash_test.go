@@ -285,6 +285,9 @@ func TestAgainWhileClosing(t *testing.T) {
 		if _, err := ann.answer(w); !errors.Is(err, group.ErrClosed) {
 			w.Errorf("once more: %v", err)
 		}
+		if n := group.Crowds(w.first().Groups); n != 0 {
+			w.Errorf("%d groups are remembered", n)
+		}
 		if err := w.last().Reopen(w.Context(), "g"); err != nil {
 			w.Fatal(err)
 		}
