@@ -107,7 +107,7 @@ func (s *rosterScene) dropped(t *tape, from uint64, members int) {
 func buryBeside(s *rosterScene) {
 	names := []string{"r0", "r1", "r2"}
 	s.fill(names, 1500)
-	tapes, from := s.listenAll(names)
+	tapes, from, want := s.listenAll(names)
 	var all sync.WaitGroup
 	for i := range 4 {
 		all.Go(func() {
@@ -118,22 +118,19 @@ func buryBeside(s *rosterScene) {
 	}
 	all.Wait()
 	for i, t := range tapes {
-		s.dropped(t, from[i], 1500-s.shown(names[i]))
+		s.dropped(t, from[i], want[i])
 	}
 }
 
-func (s *rosterScene) listenAll(names []string) (tapes []*tape, from []uint64) {
+// listenAll begins to listen, and returns from which version on how many leaves are to come.
+func (s *rosterScene) listenAll(names []string) (tapes []*tape, from []uint64, want []int) {
 	s.Helper()
 	for _, name := range names {
-		tapes, from = append(tapes, s.listen(name)), append(from, s.check(name).Version+1)
+		n := s.check(name)
+		tapes, from = append(tapes, s.listen(name)), append(from, n.Version+1)
+		want = append(want, n.Lives["x"]-n.Lives["y"]+1) // what y shows too, all but one, stays as it is
 	}
-	return tapes, from
-}
-
-// shown is how many of x's members y shows too.
-func (s *rosterScene) shown(name string) int {
-	s.Helper()
-	return s.check(name).Lives["y"] - 1
+	return tapes, from, want
 }
 
 // A shortContext ends when it was asked so many times whether it has.
@@ -167,7 +164,7 @@ func (c *shortContext) Deadline() (t time.Time, ok bool) { return }
 func buryInterrupted(s *rosterScene) {
 	names := []string{"r0", "r1", "r2"}
 	s.fill(names, 1500)
-	tapes, from := s.listenAll(names)
+	tapes, from, want := s.listenAll(names)
 	stopped := 0
 	for asks := 1; ; asks += 1 + asks/4 {
 		err := s.Store.Bury(newShort(s.Context(), asks), "x", "r1")
@@ -184,7 +181,7 @@ func buryInterrupted(s *rosterScene) {
 	}
 	s.bury("x")
 	for i, t := range tapes {
-		s.dropped(t, from[i], 1500-s.shown(names[i]))
+		s.dropped(t, from[i], want[i])
 	}
 }
 
@@ -224,26 +221,32 @@ func buryBesideCalls(s *rosterScene) {
 	for round := range 10 {
 		life := fmt.Sprint("x", round)
 		var all sync.WaitGroup
+		var over atomic.Bool
 		began := make(chan struct{}, 4)
 		for n := range 4 {
-			all.Go(func() { s.callUntilBuried(life, n, began) })
+			all.Go(func() { s.callUntilBuried(life, n, began, &over) })
 		}
 		for range 4 {
 			<-began
 		}
 		s.bury(life)
+		over.Store(true)
 		all.Wait()
 		for i := range 20 {
 			s.lives(fmt.Sprint("r", i), map[string]int{})
 		}
+		if s.Failed() {
+			return
+		}
 	}
 }
 
-func (s *rosterScene) callUntilBuried(life string, n int, began chan struct{}) {
-	for i := range 1_000_000 {
+func (s *rosterScene) callUntilBuried(life string, n int, began chan struct{}, over *atomic.Bool) {
+	for i := 0; ; i++ {
+		last := over.Load()
 		name := fmt.Sprint("r", i*7%5*4+n)
 		_, err := s.Store.Apply(s.Context(), name, life, ops("a=1", fmt.Sprint("b=", i)), 0)
-		if err == nil && i%3 == 0 {
+		if err == nil && i%3 == 0 && !last {
 			_, err = s.Store.Apply(s.Context(), name, life, ops("-a", "-b"), 0)
 		}
 		if i == 10 || i < 10 && err != nil {
@@ -252,10 +255,9 @@ func (s *rosterScene) callUntilBuried(life string, n int, began chan struct{}) {
 		if errors.Is(err, roster.ErrBuried) {
 			return
 		}
-		if err != nil {
-			s.Errorf("call %d: %v", i, err)
+		if err != nil || last {
+			s.Errorf("call %d, after Bury %t: %v", i, last, err)
 			return
 		}
 	}
-	s.Errorf("a dead life was never refused")
 }
