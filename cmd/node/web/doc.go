@@ -43,7 +43,8 @@
 //     opened meanwhile, and no longer (TestOutageIsShown). Seats are not given, and it
 //     says so; pointers go on between the pages of a node (TestSeatsWithoutBackend).
 //     It says whether the node is one of a cluster or has all in memory
-//     (TestMemoryIsTold).
+//     (TestMemoryIsTold). On topics that have none of this it does without
+//     (TestPlainTopics).
 //   - What others send is shown as text (TestMarkupStaysText).
 //   - What the page tells to type works as it stands (TestSnippetsWork).
 //   - It works at 360 pixels, with the keyboard alone, and in the dark

@@ -2,6 +2,8 @@ package web
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -141,4 +143,29 @@ func TestSeatsWithoutBackend(t *testing.T) {
 	a.do("document.querySelector('#seat').click()")
 	a.until(seated + " === 1")
 	a.until(here(2))
+}
+
+// TestPlainTopics is a node whose policies have neither presence nor cursors nor a
+// front row: the page goes without them and does not ask again and again.
+func TestPlainTopics(t *testing.T) {
+	t.Parallel()
+	findBrowser(t)
+	file := filepath.Join(t.TempDir(), "plain.yaml")
+	if err := os.WriteFile(file, []byte("topics: [{match: \"*\", history: {size: 10}}]\ngroups: [{match: \"team:*\"}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := serveNode(t, "--config", file)
+	a, b := chat(t, n, 1000, 700), chat(t, n, 800, 600)
+	a.says("Anybody here?")
+	b.shows("Anybody here?")
+	a.until(here(1))
+	a.do("globalThis.sent = 0; const send = WebSocket.prototype.send; WebSocket.prototype.send = function (t) { if (t.includes('\"cursor\"')) sent++; send.call(this, t); }")
+	a.points(.2, .2)
+	a.until("sent === 1 && document.querySelector('#frames').textContent.includes('FORBIDDEN')")
+	a.points(.3, .3)
+	a.do("document.querySelector('#seat').click()")
+	a.until("document.querySelector('#seat-note').textContent === 'This node has no front row.'")
+	if sent := get[int](a, "sent"); sent != 1 {
+		t.Errorf("%d cursor frames", sent)
+	}
 }

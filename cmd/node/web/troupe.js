@@ -53,7 +53,7 @@ class Client {
   #topics = new Map();    // name -> {name, handlers, seq, epoch, accepted, ref, waiters}
   #publishes = new Map(); // ref -> {frame, resolve, reject, firstSent, turn}, oldest first
   #rosters = new Map();   // topic -> {members, version, handlers}
-  #boards = new Map();    // topic -> {others, mine, sentAt, timer, handlers}
+  #boards = new Map();    // topic -> {others, mine, ref, off, sentAt, timer, handlers}
   #seats = new Map();     // group -> {name, asked, role, members, accepted, ref, waiters, handlers}
   #listeners = new Map();
   #ended = new AbortController();
@@ -151,7 +151,7 @@ class Client {
   cursors(topic, changed = () => {}) {
     let b = this.#boards.get(topic);
     if (!b) {
-      this.#boards.set(topic, b = { others: new Map(), mine: null, sentAt: 0, timer: 0, handlers: new Set() });
+      this.#boards.set(topic, b = { others: new Map(), mine: null, ref: ++this.#ref, off: 0, sentAt: 0, timer: 0, handlers: new Set() });
       if (this.#topics.get(topic)?.accepted) this.#send({ type: 'cursor-snapshot', topic });
     }
     b.handlers.add(changed);
@@ -334,6 +334,8 @@ class Client {
   #error(f) {
     const asked = [...this.#topics.values(), ...this.#seats.values()].filter((t) => t.ref === f.ref);
     for (const t of asked) this.#denied(t, f.code, f.message);
+    const b = [...this.#boards.values()].find((b) => b.ref === f.ref);
+    if (b && f.code === 'FORBIDDEN') b.off = this.#turn; // no cursors here: a connection asks once
     if (!this.#settle(f.ref, new TroupeError(f.code, f.message)) && !asked.length) this.#emit('error', f);
   }
 
@@ -451,13 +453,13 @@ class Client {
 
   #point(topic, b) {
     const wait = b.sentAt + PACE - Date.now();
-    if (!b.mine || b.timer || !this.#openedAt || !this.#topics.get(topic)?.accepted) return;
+    if (!b.mine || b.timer || !this.#openedAt || b.off === this.#turn || !this.#topics.get(topic)?.accepted) return;
     if (wait > 0) {
       b.timer = setTimeout(() => { b.timer = 0; this.#point(topic, b); }, wait);
       return;
     }
     b.sentAt = Date.now();
-    this.#send({ type: 'cursor', topic, data: b.mine });
+    this.#send({ type: 'cursor', topic, data: b.mine, ref: b.ref });
   }
 
   #pointed(topic, b, { event, data }) {

@@ -83,7 +83,9 @@ const tests = {
     equal([w.socket.of('presence').length, [...late.members.keys()]], [0, ['ann']], 'asked although it was told');
     await again(w);
     equal(w.socket.of('presence').map((f) => f.topic), ['u']);
-    w.socket.receive(diff(8, { early: 1 }), state(2, { bob: 1 }), diff(3, { cy: 1 })); // another life of the numbers
+    w.socket.receive(diff(8, { early: 1 }));
+    equal([...late.members.keys()], ['ann'], 'before the state of this connection');
+    w.socket.receive(state(2, { bob: 1 }), diff(3, { cy: 1 })); // another life of the numbers
     equal([...late.members.keys()], ['bob', 'cy']);
     client.unsubscribe('t');
     equal(w.socket.sent.slice(-2).map((f) => [f.type, f.topic]), [['unsubscribe', 't'], ['presence', 't']]);
@@ -149,9 +151,28 @@ const tests = {
     equal(w.socket.sent.map((f) => f.type), ['hello', 'subscribe-batch', 'cursor']);
     equal(w.socket.of('cursor')[0].data.x, 3);
     mine.send({ x: 4 });
+    const before = w.timers;
     mine.close();
+    equal(w.timers, before - 1, 'timers of a board that nobody looks at');
+    client.cursors('t').send({ x: 5 });
+    client.cursors('t').send({ x: 6 });
     client.close();
     equal(w.timers, 0, 'timers left');
+  },
+
+  async 'a topic without cursors is asked once per connection, and says so'(w) {
+    const client = following(w);
+    const errors = [];
+    client.on('error', (e) => errors.push(e.code));
+    const mine = client.cursors('t');
+    mine.send({ x: 1 });
+    w.socket.receive({ type: 'error', ref: w.socket.of('cursor')[0].ref, code: 'FORBIDDEN', message: 'no' });
+    mine.send({ x: 2 });
+    await w.advance(1000);
+    equal([w.socket.of('cursor').length, errors], [1, ['FORBIDDEN']]);
+    await again(w);
+    equal(w.socket.of('cursor').map((f) => f.data.x), [2]);
+    client.close();
   },
 
   async 'CUR-09: pointers of others come, move and go; one\'s own is not among them'(w) {
