@@ -29,6 +29,10 @@
 //     whose cursors have expired are dropped by what is saved later
 //     (TestCursorsOfOldTopicsGo).
 //
+//   - [Limits] is a ratelimit.Store in every respect that storetest checks (TestLimits). Keys that
+//     are as good as new are dropped while others are used; beyond a bound new ones fail
+//     (TestLimitsForgetKeys).
+//
 // What is expired is dropped when its topic is next used, or when memory is needed. There is
 // no goroutine, and so nothing to close.
 //
@@ -38,6 +42,7 @@
 //
 // # Failure
 //
-// Calls fail with the error of a context that has ended, and in no other way.
+// Calls fail with the error of a context that has ended, those of Limits also with [ErrLimitsFull],
+// and in no other way.
 // When the process ends everything is gone; the next Store has other epochs.
 package memstore

@@ -61,6 +61,18 @@
 // comes late does nothing (TestCursorsLateCall), and what can not be understood is left out
 // (TestCursorsDamage).
 //
+// # Limits
+//
+// [Limits] is a ratelimit.Store in every respect that storetest checks, on one server and on a
+// Cluster (TestLimits, TestLimitsOnCluster). A key of a limit is a hash; keys are spread over 64 slots, so
+// that on a Cluster many of them still go in one script call. What the scripts answer is, to the microsecond, what a
+// ratelimit.Meter does (TestScriptsAgreeWithMeter), in one order for all nodes, also while connections are cut
+// (TestLimitsLinearizable, TestLimitsHoldInTime). A hash expires by itself when all points are back and no block
+// is left, at most a minute late, and never before (TestLimitKeysExpire, TestLimitKeyStaysAndGoes). What can not be
+// understood counts as not there (TestLimitPoisonedKeys). A Redis that was emptied has all points again
+// (TestLimitsOfEmptiedRedis), and so has a key that Redis evicted. Clear looks through all keys of Redis, in
+// small steps.
+//
 // # Messages
 //
 // None: a Store is called directly, by any number of goroutines.

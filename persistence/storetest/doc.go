@@ -20,6 +20,8 @@
 //
 // Cursors does the same for stores of cursors (TestCursorsSuitePasses, TestCursorsSuiteCatches).
 //
+// Limits does it for stores of rate limits (TestLimitsSuitePasses, TestLimitsSuiteCatches).
+//
 // # Messages
 //
 // None.
