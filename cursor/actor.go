@@ -13,6 +13,8 @@ const (
 	saveEvery = 200 * time.Millisecond
 	// settleTime is how long it takes until the Store has what was relayed.
 	settleTime = 4 * saveEvery
+	// lateTime is how long saving may take without a word about it.
+	lateTime = 2 * saveEvery
 	// retryWait is how long a backend that failed is left alone.
 	retryWait = time.Second
 	// quietWait is how long after its last move a node says how many frames there were, for
@@ -68,7 +70,7 @@ func (a *actor) Start(c *actors.Context[message]) {
 	}
 	a.timer = timer{stop: a.timer.stop, number: a.timer.number}
 	a.joins = slices.DeleteFunc(a.joins, func(j *attach) bool { return j.refused })
-	a.board.again()
+	a.board.again(a.boards.clock.next)
 	a.fan.Send(a.snapshot())
 }
 
@@ -106,7 +108,7 @@ func (a *actor) handleBackend(m message) {
 		a.relay.peers = nil // the first frame of each tells nothing new
 		a.ask(time.Now(), true)
 	case *recheck:
-		a.board.again()
+		a.board.again(a.boards.clock.next)
 		a.ask(time.Now(), false)
 	case *sent:
 		a.onSent(m)
@@ -172,7 +174,7 @@ func (a *actor) expire(now time.Time) {
 	if !a.expiry.IsZero() && now.Before(a.expiry) {
 		return
 	}
-	a.board.telling = a.relay.sending || a.save.running
+	a.board.telling = a.relay.sending || a.save.busy()
 	gone, next := a.board.expire(now, a.boards.clock.next)
 	for _, s := range gone {
 		a.m.expired.Inc()
@@ -212,7 +214,7 @@ func (a *actor) snapshot() *topic.Batch {
 
 func (a *actor) MayPassivate() bool {
 	return a.fan.Len() == 0 && len(a.joins) == 0 && a.board.own == 0 && a.board.relay.len() == 0 && a.board.save.len() == 0 &&
-		!a.relay.busy() && !a.save.running && !a.load.running
+		!a.relay.busy() && !a.save.busy() && !a.load.running
 }
 
 func (a *actor) Stop(_ *actors.Context[message], reason error) {

@@ -161,6 +161,8 @@ func TestRestored(t *testing.T) {
 		remove(t, c.nodes["b"].Boards, "room", "b1")
 		pass(5 * time.Second)
 		c.bus.Reconnect("b")
+		pass(100 * time.Millisecond)
+		want(t, "b at once", vb.sees(), map[string]string{"a1": "2", "a2": "2"})
 		pass(3 * time.Second)
 		for _, v := range []*viewer{va, vb} {
 			want(t, "viewer", v.sees(), map[string]string{"a1": "2", "a2": "2"})
@@ -176,6 +178,7 @@ func TestForget(t *testing.T) {
 			move(t, c.nodes["a"].Boards, "room", fmt.Sprint("a", i), "1")
 		}
 		move(t, c.nodes["c"].Boards, "room", "c1", "1")
+		move(t, c.nodes["a"].Boards, "unseen", "a1", "1")
 		pass(time.Second)
 		c.bus.Disconnect("a")
 		for _, n := range []string{"b", "c"} {
@@ -184,6 +187,9 @@ func TestForget(t *testing.T) {
 		synctest.Wait()
 		pass(20 * time.Millisecond)
 		want(t, "b at once", vb.sees(), map[string]string{"c1": "1"})
+		unseen := watch(t, c.nodes["b"].Boards, "unseen") // what the Store has of it is old
+		pass(100 * time.Millisecond)
+		wantHeard(t, "who looks later", unseen, "snapshot(0)")
 		pass(time.Second)
 		if left, _ := c.store.Store.Load(t.Context(), "room"); len(left) != 1 {
 			t.Errorf("the store has %d", len(left))
@@ -287,5 +293,47 @@ func TestPanic(t *testing.T) {
 		remove(t, c.nodes["a"].Boards, "room", "k1")
 		pass(time.Minute)
 		want(t, "b", vb.sees(), map[string]string{})
+	})
+}
+
+// A Store that is slow to take what others already look for in it misleads nobody for long.
+func TestSlowStore(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := newCluster(t, cursor.Policy{}, "a", "b")
+		c.store.set(func(f *flaky) { f.slow = 3 * time.Second })
+		move(t, c.nodes["a"].Boards, "room", "k1", "1")
+		pass(500 * time.Millisecond)
+		vb := watch(t, c.nodes["b"].Boards, "room")
+		pass(5 * time.Second)
+		want(t, "b", vb.sees(), map[string]string{"k1": "1"})
+		c.store.set(func(f *flaky) { f.saves = nil })
+		pass(20 * time.Second)
+		c.store.set(func(f *flaky) {
+			if len(f.saves) > 0 {
+				t.Errorf("saved %d times though nothing moves", len(f.saves))
+			}
+		})
+	})
+}
+
+// However much moves, the Store is written a few times a second.
+func TestSavesAreFew(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := newCluster(t, cursor.Policy{}, "a", "b")
+		for range 200 {
+			for i := range 600 {
+				move(t, c.nodes["a"].Boards, "room", fmt.Sprint("k", i), "1")
+			}
+			pass(10 * time.Millisecond)
+		}
+		pass(time.Second)
+		c.store.set(func(f *flaky) {
+			if n := len(f.saves); n < 10 || n > 30 { // of up to 512 cursors
+				t.Errorf("%d saves in 2 seconds", n)
+			}
+		})
+		if left, _ := c.store.Store.Load(t.Context(), "room"); len(left) != 600 {
+			t.Errorf("the store has %d", len(left))
+		}
 	})
 }

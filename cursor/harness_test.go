@@ -98,11 +98,11 @@ type flaky struct {
 	delay time.Duration
 
 	mu    sync.Mutex
+	slow  time.Duration // what Save takes beyond delay
 	fail  error
 	hang  bool
 	saves []time.Time
 	loads int
-	sizes []int
 }
 
 func (f *flaky) set(g func(*flaky)) {
@@ -124,7 +124,9 @@ func (f *flaky) wait(ctx context.Context) error {
 }
 
 func (f *flaky) Save(ctx context.Context, of, life string, entries []cursor.Entry, ttl time.Duration) error {
-	f.set(func(f *flaky) { f.saves, f.sizes = append(f.saves, time.Now()), append(f.sizes, len(entries)) })
+	var slow time.Duration
+	f.set(func(f *flaky) { f.saves, slow = append(f.saves, time.Now()), f.slow })
+	time.Sleep(slow)
 	if err := f.wait(ctx); err != nil {
 		return err
 	}

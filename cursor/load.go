@@ -95,7 +95,7 @@ func (a *actor) onLoaded(m *loaded) {
 		kept[e.Key] = true
 		a.merge(now, e, min(e.Left, a.policy.TTL))
 	}
-	a.m.missing.Add(float64(a.board.missing(kept, a.load.began.Add(-settleTime))))
+	a.m.missing.Add(float64(a.board.missing(now, kept, a.load.began.Add(-settleTime))))
 	if a.load.began.Before(a.load.until) {
 		a.load.at = earlier(a.load.at, a.load.until)
 	}

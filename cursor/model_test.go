@@ -40,7 +40,7 @@ var planNodes = []string{"a", "b", "c"}
 
 func drawStep(t *rapid.T) step {
 	return step{
-		what: rapid.SampledFrom([]string{"move", "move", "move", "move", "remove", "remove", "faults", "calm", "cut", "part", "down", "reborn",
+		what: rapid.SampledFrom([]string{"move", "move", "move", "move", "remove", "remove", "faults", "calm", "cut", "part", "down", "slow", "reborn",
 			"leave", "look", "list"}).Draw(t, "what"),
 		node: rapid.SampledFrom(planNodes).Draw(t, "node"),
 		key:  rapid.IntRange(0, 3).Draw(t, "key"),
@@ -109,6 +109,8 @@ func (p *plan) do(s step) {
 		p.c.bus.SetFaults(membus.Faults{})
 	case "down":
 		p.c.down(errDown)
+	case "slow":
+		p.c.store.set(func(f *flaky) { f.slow = time.Duration(s.key) * time.Second })
 	case "reborn":
 		p.reborn(s.node)
 	case "cut":
@@ -158,4 +160,5 @@ func (p *plan) heal() {
 	p.c.bus.Heal()
 	p.c.bus.SetFaults(membus.Faults{})
 	p.c.down(nil)
+	p.c.store.set(func(f *flaky) { f.slow = 0 })
 }

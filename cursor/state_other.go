@@ -96,12 +96,14 @@ func (b *board) forget(now time.Time, life string) (count int) {
 }
 
 // missing removes cursors of other nodes that the Store should have and does not. Those
-// of which there was news after a moment may not be there yet.
-func (b *board) missing(kept map[string]bool, since time.Time) (count int) {
+// of which there was news after a moment may not be there yet. One that is missed wrongly
+// comes back with the next change: see renew.
+func (b *board) missing(now time.Time, kept map[string]bool, since time.Time) (count int) {
 	for key, p := range b.cursors {
 		if p.slot == nil && !kept[key] && !p.seen.After(since) {
 			count++
 			b.drop(p)
+			b.dig(key, grave{number: p.number, life: p.life, until: now.Add(b.policy.TTL)})
 		}
 	}
 	return count
@@ -128,11 +130,18 @@ func (b *board) reborn(life string, number func() uint64) {
 	}
 }
 
-// again has others hear of all cursors of this node, as they are.
-func (b *board) again() {
+// renew has other nodes take a cursor of this node for news, as it is.
+func (b *board) renew(p *position, number uint64) {
+	p.number = max(number, p.number+1)
+	b.relay.add(p.key)
+}
+
+// again has others and the Store hear of all cursors of this node, as they are.
+func (b *board) again(number func() uint64) {
 	for _, p := range b.cursors {
 		if p.slot != nil {
-			b.tell(p.key)
+			b.renew(p, number())
+			b.save.add(p.key)
 		}
 	}
 }

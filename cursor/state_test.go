@@ -134,19 +134,24 @@ func TestBoard(t *testing.T) {
 		}, "-k"},
 		"forgotten for good":   {func(g *game) { g.other(0, "k", 5, "b", "1"); g.forget(ms(1), "b"); g.other(0, "k", 5, "b", "1") }, ""},
 		"own is not forgotten": {func(g *game) { g.step(0, "k", "1"); g.forget(ms(1), "a") }, "k=1"},
-		"missing":              {func(g *game) { g.other(0, "k", 5, "b", "1"); g.told(); g.missing(map[string]bool{}, ms(0)) }, "-k"},
-		"not known to miss":    {func(g *game) { g.other(1, "k", 5, "b", "1"); g.told(); g.missing(map[string]bool{}, ms(0)) }, ""},
+		"missing":              {func(g *game) { g.other(0, "k", 5, "b", "1"); g.told(); g.missing(ms(10), map[string]bool{}, ms(0)) }, "-k"},
+		"not known to miss":    {func(g *game) { g.other(1, "k", 5, "b", "1"); g.told(); g.missing(ms(10), map[string]bool{}, ms(0)) }, ""},
 		"heard of since": {func(g *game) {
 			g.other(0, "k", 5, "b", "1")
 			g.told()
 			g.other(9, "k", 5, "b", "1")
-			g.missing(map[string]bool{}, ms(5))
+			g.missing(ms(10), map[string]bool{}, ms(5))
 		}, ""},
-		"own is never missing": {func(g *game) { g.step(0, "k", "1"); g.missing(map[string]bool{}, ms(9)) }, "k=1"},
+		"own is never missing": {func(g *game) { g.step(0, "k", "1"); g.missing(ms(10), map[string]bool{}, ms(9)) }, "k=1"},
+		"missing is missing": {func(g *game) {
+			g.other(0, "k", 5, "b", "1")
+			g.missing(ms(10), map[string]bool{}, ms(0))
+			g.other(0, "k", 5, "b", "1")
+		}, ""},
 		"missing may come back": {func(g *game) {
 			g.other(0, "k", 5, "b", "1")
-			g.missing(map[string]bool{}, ms(0))
-			g.other(0, "k", 5, "b", "1")
+			g.missing(ms(10), map[string]bool{}, ms(0))
+			g.other(0, "k", 6, "b", "1")
 		}, "k=1"},
 		"left":   {func(g *game) { g.other(0, "k", 5, "b", "1"); g.step(0, "l", "1"); g.told(); g.leave() }, "-k"},
 		"reborn": {func(g *game) { g.step(0, "k", "1"); g.told(); g.reborn("a2", g.next) }, ""},

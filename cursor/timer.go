@@ -65,7 +65,7 @@ func (a *actor) backendDue() (at time.Time) {
 	if !r.sending {
 		at = earlier(at, r.quiet)
 	}
-	if a.board.save.len() > 0 && !a.save.running {
+	if a.board.save.len() > 0 && !a.save.busy() {
 		at = earlier(at, a.save.at)
 	}
 	if !a.load.running {
