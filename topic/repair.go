@@ -83,7 +83,9 @@ func (a *actor) onFetched(c *actors.Context[message], m *fetched) {
 		a.renew(c)
 	}
 	a.catchUp(c, m)
-	a.serve(m)
+	if len(a.joins) > 0 && a.follow(c) { // nobody joins before frames arrive, whatever the Log was read for
+		a.serve(m)
+	}
 	a.settle(c)
 }
 
