@@ -33,7 +33,7 @@ type act struct {
 
 var (
 	doings = []string{"enter", "enter", "enter", "exit", "exit", "update", "watch", "join", "leave"}
-	faults = []string{"frames", "frames", "partition", "disconnect", "fail", "hang", "lose", "late", "empty", "recheck",
+	faults = []string{"frames", "frames", "partition", "disconnect", "slow", "fail", "hang", "lose", "late", "empty", "recheck",
 		"crash", "restart", "bury then reborn", "reborn then bury", "orphan"}
 )
 
@@ -103,10 +103,12 @@ func runActs(t *testing.T, nodes int, grace time.Duration, plan []act) {
 // watchOnce has one node look at every room.
 func (w *world) watchOnce() {
 	i := slices.IndexFunc(w.nodes, func(n *place) bool { return !n.crashed.Load() })
-	for _, room := range w.rooms {
-		if i >= 0 {
-			w.act(0, act{What: "watch", Node: i, Room: slices.Index(w.rooms, room)})
-		}
+	if i < 0 {
+		i = len(w.nodes)
+		w.nodes = append(w.nodes, w.begin())
+	}
+	for room := range w.rooms {
+		w.act(0, act{What: "watch", Node: i, Room: room})
 	}
 }
 
@@ -168,7 +170,7 @@ func (w *world) fault(n *place, a act) {
 				w.bus.Reconnect(n.id)
 			}
 		})
-	case "fail", "hang", "lose", "late":
+	case "slow", "fail", "hang", "lose", "late":
 		w.during(a.For, func() { n.set(a.What) }, func() {
 			if !n.crashed.Load() {
 				n.set("")

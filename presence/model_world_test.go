@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -25,7 +26,16 @@ var errCut = errors.New("cut off")
 // A strait stands between one node and the store.
 type strait struct {
 	*memstore.Rosters
-	mode atomic.Pointer[string] // "", fail, hang, lose (it takes effect, the answer does not come), late (so, some time later)
+	mode atomic.Pointer[string] // "", slow, fail, hang, lose (it takes effect, the answer does not come), late (so, some time later)
+}
+
+// travel is how long a call, or its answer, is on its way.
+func travel(mode string) {
+	most := 3 * time.Millisecond
+	if mode == "slow" {
+		most = 600 * time.Millisecond
+	}
+	time.Sleep(rand.N(most))
 }
 
 func (s *strait) pass(ctx context.Context, call func(ctx context.Context)) error {
@@ -43,7 +53,9 @@ func (s *strait) pass(ctx context.Context, call func(ctx context.Context)) error
 		<-ctx.Done()
 		return ctx.Err()
 	}
+	travel(*s.mode.Load())
 	call(ctx)
+	travel(*s.mode.Load())
 	return nil
 }
 
