@@ -33,6 +33,13 @@
 //     are as good as new are dropped while others are used; beyond a bound new ones fail
 //     (TestLimitsForgetKeys).
 //
+//   - [Rosters] is a roster.Store, Closer and Notebook in every respect that storetest checks
+//     (TestRosters). What a join and a leave cost does not depend on who else is there
+//     (TestRostersPRE34Cost). A roster that nobody is on, and nobody asks for, is forgotten
+//     after ten minutes, by what happens to others (TestRostersAreForgotten); one that was
+//     never joined costs nothing (TestRostersCostNothingWhenEmpty). Where nodes share it, a
+//     frame that the relay refuses is lost and keeps nobody waiting (TestRostersRelay).
+//
 // What is expired is dropped when its topic is next used, or when memory is needed. There is
 // no goroutine, and so nothing to close.
 //

@@ -22,6 +22,9 @@
 //
 // Limits does it for stores of rate limits (TestLimitsSuitePasses, TestLimitsSuiteCatches).
 //
+// Rosters does so for stores of rosters (TestRosterSuitePasses, TestRosterSuitePassesWithoutBubble,
+// TestRosterSuiteCatches); its cases bear the names of PRE and GRP, and of the calls.
+//
 // # Messages
 //
 // None.
