@@ -59,37 +59,36 @@ func (s *strait) pass(ctx context.Context, call func(ctx context.Context)) error
 	return nil
 }
 
-func (s *strait) Apply(ctx context.Context, name, life string, ops []roster.Op, limit int) (a roster.Applied, err error) {
+func (s *strait) Apply(ctx context.Context, name, life string, ops []roster.Op, limit int) (roster.Applied, error) {
+	var a roster.Applied
+	var err error
 	if cut := s.pass(ctx, func(ctx context.Context) { a, err = s.Rosters.Apply(ctx, name, life, ops, limit) }); cut != nil {
 		return roster.Applied{}, cut
 	}
 	return a, err
 }
 
-func (s *strait) Load(ctx context.Context, name string) (n roster.Snapshot, err error) {
-	if cut := s.pass(ctx, func(ctx context.Context) {
-		if *s.mode.Load() != "late" {
-			n, err = s.Rosters.Load(ctx, name)
-		}
-	}); cut != nil {
+func (s *strait) Load(ctx context.Context, name string) (roster.Snapshot, error) {
+	var n roster.Snapshot
+	var err error
+	if cut := s.pass(ctx, func(ctx context.Context) { n, err = s.Rosters.Load(ctx, name) }); cut != nil {
 		return roster.Snapshot{}, cut
 	}
 	return n, err
 }
 
-func (s *strait) Check(ctx context.Context, name string) (n roster.Standing, err error) {
-	if cut := s.pass(ctx, func(ctx context.Context) {
-		if *s.mode.Load() != "late" {
-			n, err = s.Rosters.Check(ctx, name)
-		}
-	}); cut != nil {
+func (s *strait) Check(ctx context.Context, name string) (roster.Standing, error) {
+	var n roster.Standing
+	var err error
+	if cut := s.pass(ctx, func(ctx context.Context) { n, err = s.Rosters.Check(ctx, name) }); cut != nil {
 		return roster.Standing{}, cut
 	}
 	return n, err
 }
 
 // Bury of one's own life is all that comes this way; dead nodes are buried by the model.
-func (s *strait) Bury(ctx context.Context, life string, also ...string) (err error) {
+func (s *strait) Bury(ctx context.Context, life string, also ...string) error {
+	var err error
 	if cut := s.pass(ctx, func(ctx context.Context) { err = s.Rosters.Bury(ctx, life, also...) }); cut != nil {
 		return cut
 	}
