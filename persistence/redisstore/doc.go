@@ -96,6 +96,7 @@
 //     connections are killed and Redis hangs (TestRosterLinearizable). An Apply that failed has
 //     happened before a later one of the same roster and life is answered, or never does
 //     (TestRosterLateCalls); so a member can not come back after it left. That holds for two minutes.
+//   - Frames are below 20 MiB, which a redisbus carries (TestRosterFramesAreBounded).
 //   - Bury goes on where another one stopped, and tells each leave once (TestRosterBuryThroughFailures).
 //     Nothing that a life does late escapes it (TestRosterLateUnregister, TestRosterLateAfterBury).
 //   - No time of day is sent to Redis (TestRosterPRE32NoClock). What nobody needs any more expires or is

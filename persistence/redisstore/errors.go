@@ -17,7 +17,8 @@ var (
 	ErrExhausted = errors.New("the topic has used up its numbers")
 
 	// ErrTooLarge is returned by Append for a batch that no frame could carry: more than
-	// 8,192 entries or 18 MiB. Nothing of it was kept.
+	// 8,192 entries or 18 MiB, and by Rosters.Apply for more than 18 MiB of keys and values.
+	// Nothing of it was kept.
 	ErrTooLarge = errors.New("batch is too large")
 
 	errAnswer   = errors.New("unexpected answer of Redis")

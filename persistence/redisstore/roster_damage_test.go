@@ -279,3 +279,45 @@ func TestRosterNoMemory(t *testing.T) {
 		t.Errorf("%+v, %v", n, err)
 	}
 }
+
+// Frames are no larger than the relay carries, whatever the members' values are.
+func TestRosterFramesAreBounded(t *testing.T) {
+	t.Parallel()
+	r := NewRosters(connect(t, redisconn.Config{URL: redistest.Start(t).URL()}))
+	large := make([]roster.Op, 300)
+	for i := range large {
+		large[i] = showing(fmt.Sprint("k", i), strings.Repeat("x", roster.MaxValue))
+	}
+	if _, err := r.Apply(t.Context(), "r", "x", large, 0); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("18.75 MiB at once: %v", err)
+	}
+	for from := 0; from < len(large); from += 100 {
+		applyOps(t, r, large[from:from+100]...)
+		for i := range large[from : from+100] {
+			if _, err := r.Apply(t.Context(), "r", "y", []roster.Op{showing(large[from+i].Key, "other")}, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	frames := r.conn.Client().Subscribe(t.Context(), r.names.Channel("r"))
+	defer func() { _ = frames.Close() }()
+	if _, err := frames.Receive(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Bury(t.Context(), "y"); err != nil { // all values come back
+		t.Fatal(err)
+	}
+	for size := 0; size < len(large)*roster.MaxValue; {
+		msg, err := frames.ReceiveMessage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(msg.Payload) > 5<<20 {
+			t.Errorf("a frame has %d bytes", len(msg.Payload))
+		}
+		size += len(msg.Payload)
+	}
+	if n, err := r.Load(t.Context(), "r"); err != nil || len(n.Members) != len(large) || len(n.Members["k0"]) != roster.MaxValue {
+		t.Errorf("%d members, %v", len(n.Members), err)
+	}
+}

@@ -79,62 +79,81 @@ func (d *detour) catches(sent []byte) (behind, arrived chan struct{}) {
 	return d.behind, d.arrived
 }
 
+// A lane is one connection on the detour.
+type lane struct {
+	from, to net.Conn
+	mu       sync.Mutex
+	answered chan struct{} // to be closed at the next answer
+}
+
 func (d *detour) carry(ctx context.Context, from net.Conn) {
-	defer func() { _ = from.Close() }()
 	to, err := net.Dial("tcp", d.target)
 	if err != nil {
+		_ = from.Close()
 		return
 	}
-	defer func() { _ = to.Close() }()
-	stop := context.AfterFunc(ctx, func() { _, _ = from.Close(), to.Close() })
-	defer stop()
+	l := &lane{from: from, to: to}
+	defer l.close()
+	defer context.AfterFunc(ctx, l.close)()
 	var answers sync.WaitGroup
+	answers.Go(l.answer)
 	defer answers.Wait()
-	var mu sync.Mutex
-	var arrived chan struct{}
-	answers.Go(func() {
-		buf := make([]byte, 64<<10)
-		for {
-			n, err := to.Read(buf)
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			if arrived != nil {
-				close(arrived)
-				arrived = nil
-			}
-			mu.Unlock()
-			_, _ = from.Write(buf[:n])
-		}
-	})
+	defer l.close()
 	buf := make([]byte, 256<<10)
 	for {
 		n, err := from.Read(buf)
 		if err != nil {
-			_ = to.Close()
 			return
 		}
-		behind, answered := d.catches(buf[:n])
-		if behind != nil {
-			sent := bytes.Clone(buf[:n])
-			_, _ = io.Copy(io.Discard, from) // until the caller gives up
-			select {
-			case <-behind:
-			case <-ctx.Done():
-			}
-			mu.Lock()
-			arrived = answered
-			mu.Unlock()
-			_, _ = to.Write(sent)
-			select {
-			case <-answered:
-			case <-ctx.Done():
-			}
-			_ = to.Close()
+		if behind, arrived := d.catches(buf[:n]); behind != nil {
+			l.later(ctx, bytes.Clone(buf[:n]), behind, arrived)
 			return
 		}
 		if _, err := to.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+func (l *lane) close() { _, _ = l.from.Close(), l.to.Close() }
+
+// answer brings what the server says.
+func (l *lane) answer() {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := l.to.Read(buf)
+		if err != nil {
+			return
+		}
+		l.mu.Lock()
+		if l.answered != nil {
+			close(l.answered)
+			l.answered = nil
+		}
+		l.mu.Unlock()
+		_, _ = l.from.Write(buf[:n])
+	}
+}
+
+// later delivers when it may what its sender has given up.
+func (l *lane) later(ctx context.Context, sent []byte, behind, arrived chan struct{}) {
+	_, _ = io.Copy(io.Discard, l.from)
+	for _, step := range []struct {
+		wait chan struct{}
+		then func()
+	}{
+		{behind, func() {
+			l.mu.Lock()
+			l.answered = arrived
+			l.mu.Unlock()
+			_, _ = l.to.Write(sent)
+		}},
+		{arrived, func() {}},
+	} {
+		select {
+		case <-step.wait:
+			step.then()
+		case <-ctx.Done():
 			return
 		}
 	}

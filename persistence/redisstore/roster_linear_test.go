@@ -141,51 +141,47 @@ func (c *sitter) play(steps int) {
 	}
 }
 
+// A trouble happens every few milliseconds, with the number of times that it did.
+type trouble func(server *redistest.Server, proxies []*redistest.Proxy, i int)
+
 // Places are given as if all nodes asked one after the other, and never more than there are; also when
 // connections end and answers are lost, and when what was given up reaches Redis late.
 func TestRosterLinearizable(t *testing.T) {
 	t.Parallel()
-	for name, trouble := range map[string]func(*redistest.Server, []*redistest.Proxy, int){
-		"nothing happens": nil,
-		"connections are killed": func(_ *redistest.Server, proxies []*redistest.Proxy, i int) {
+	for name, tt := range map[string]struct {
+		timeout time.Duration
+		trouble trouble
+	}{
+		"nothing happens": {5 * time.Second, nil},
+		"connections are killed": {5 * time.Second, func(_ *redistest.Server, proxies []*redistest.Proxy, i int) {
 			if i%3 == 0 {
 				proxies[i%len(proxies)].Cut()
 			} else {
 				proxies[i%len(proxies)].LoseAnswer()
 			}
-		},
-		"Redis hangs": func(server *redistest.Server, _ []*redistest.Proxy, i int) {
-			switch i % 16 {
+		}},
+		"Redis hangs": {100 * time.Millisecond, func(server *redistest.Server, _ []*redistest.Proxy, i int) {
+			switch i % 24 {
 			case 2:
 				server.Pause()
-			case 11:
+			case 17:
 				server.Resume()
 			}
-		},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			lost := checkSeating(t, trouble)
-			if trouble != nil && lost < 10 {
+			lost := checkSeating(t, tt.timeout, tt.trouble)
+			if tt.trouble != nil && lost < 8 {
 				t.Errorf("only %d calls failed", lost)
 			}
 		})
 	}
 }
 
-func checkSeating(t *testing.T, trouble func(*redistest.Server, []*redistest.Proxy, int)) (lost int) {
+func checkSeating(t *testing.T, timeout time.Duration, trouble trouble) (lost int) {
 	server := redistest.Start(t)
-	var proxies []*redistest.Proxy
-	var sitters []*sitter
-	began := time.Now()
-	for n := range 4 { // each with two lives, which share its pipelines
-		p := redistest.StartProxy(t, server.Addr())
-		proxies = append(proxies, p)
-		r := NewRosters(connect(t, redisconn.Config{URL: p.URL(), Prefix: "p:", Timeout: 60 * time.Millisecond}))
-		for c := range 2 {
-			sitters = append(sitters, &sitter{life: fmt.Sprint("life", 2*n+c), r: r, began: began})
-		}
-	}
+	proxies, sitters := seat(t, server, timeout)
 	disturb(server, proxies, trouble, func() {
 		var playing sync.WaitGroup
 		for _, c := range sitters {
@@ -209,8 +205,28 @@ func checkSeating(t *testing.T, trouble func(*redistest.Server, []*redistest.Pro
 	return lost
 }
 
+// seat starts four nodes, each with two lives, which share its pipelines.
+func seat(t *testing.T, server *redistest.Server, timeout time.Duration) (proxies []*redistest.Proxy, sitters []*sitter) {
+	began := time.Now()
+	for n := range 4 {
+		p := redistest.StartProxy(t, server.Addr())
+		proxies = append(proxies, p)
+		var conn *redisconn.Conn
+		redistest.Eventually(t, 20*time.Second, "a connection", func() (err error) { // the timeout may be too short for it
+			conn, err = redisconn.Open(t.Context(), redisconn.Config{URL: p.URL(), Prefix: "p:", Timeout: timeout})
+			return err
+		})
+		t.Cleanup(func() { _ = conn.Close() })
+		r := NewRosters(conn)
+		for c := range 2 {
+			sitters = append(sitters, &sitter{life: fmt.Sprint("life", 2*n+c), r: r, began: began})
+		}
+	}
+	return proxies, sitters
+}
+
 // disturb makes trouble every few milliseconds while f runs.
-func disturb(server *redistest.Server, proxies []*redistest.Proxy, trouble func(*redistest.Server, []*redistest.Proxy, int), f func()) {
+func disturb(server *redistest.Server, proxies []*redistest.Proxy, trouble trouble, f func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -219,7 +235,6 @@ func disturb(server *redistest.Server, proxies []*redistest.Proxy, trouble func(
 		for i := 0; trouble != nil; i++ {
 			select {
 			case <-done:
-				server.Resume()
 				return
 			case <-tick.C:
 				trouble(server, proxies, i)
@@ -229,6 +244,7 @@ func disturb(server *redistest.Server, proxies []*redistest.Proxy, trouble func(
 	f()
 	close(done)
 	<-ended
+	server.Resume()
 }
 
 // The checker notices what a broken script would do.
