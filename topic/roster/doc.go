@@ -23,15 +23,24 @@
 //
 // # Guarantees
 //
-//   - A join that returned is on the list for all nodes, and on this node's before the
-//     joiner is answered (presence.TestTypedFace).
-//   - A leave takes effect, if need be when the backend is back (presence.TestCases/PRE-27).
-//   - Max is never exceeded, on however many nodes they join (storetest, group tests).
+//   - A join that returned is on the list for all nodes, and on this node's before the joiner is
+//     answered. One that failed leaves no trace, unless it is to last (TestAnswersLost,
+//     TestHangingStore).
+//   - A leave takes effect, if need be when the backend is back (TestShutWithALeaveUnderWay, and
+//     the random plans of package presence).
+//   - Rules.Max is never exceeded, on however many nodes they join (TestFull, storetest).
+//   - Versions are told in order and without a hole; where one is missing the whole list is told
+//     instead (TestHoles, TestLastFrameLost, TestForeignEpoch).
 //   - What is said on a list reaches members at most once, in the order of each node; a loss
-//     is announced as `stale`.
-//   - The list of every node converges with the Store, after lost, repeated and reordered
-//     frames, calls whose answer was lost, an emptied Store and dead nodes
-//     (presence.TestModel).
+//     is announced as `stale` (TestSayIsInOrderAndLossIsTold).
+//   - A closed list ends everybody's session, also those that are on their way (TestShut,
+//     TestShutWithJoinsUnderWay).
+//   - A node that was taken for dead shows its members anew (TestReborn, TestBuriedWhoDoesNotKnow);
+//     what nobody answers for is dropped (TestOrphans, TestOwnGhosts).
+//   - A panic costs no member (TestPanics). Frames are checked before they are believed
+//     (TestFramesThatAreNone, FuzzFrame).
+//   - The list of every node converges with the Store: the random plans of packages presence and
+//     group.
 //
 // # Messages
 //
