@@ -10,8 +10,8 @@ import (
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]struct{ id, data, fault string }{
-		"":            {"", "", ""},
-		"session=abc": {"", "", ""},
+		"":                                      {"", "", ""},
+		"session=abc":                           {"", "", ""},
 		"id=a_Z-9&name=Ann+Lee&color=%239c2B2a": {"a_Z-9", `{"name":"Ann Lee","color":"#9c2B2a"}`, ""},
 		"id=" + strings.Repeat("x", 64):         {strings.Repeat("x", 64), `{}`, ""},
 		"name=" + strings.Repeat("%C3%A9", 40):  {"", `{"name":"` + strings.Repeat("é", 40) + `"}`, ""},
