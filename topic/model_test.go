@@ -318,6 +318,8 @@ func (w *world) mustBeAtTheHead() {
 			e.mu.Unlock()
 		}
 	}
+	w.log.mu.Lock()
+	defer w.log.mu.Unlock()
 	seen := map[string]topic.Position{}
 	for at, data := range w.log.kept {
 		if key := at.Epoch + data; len(data) > 3 && data[1] == 'i' {
