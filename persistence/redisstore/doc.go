@@ -108,7 +108,7 @@
 //
 // Load reads a roster in one step: about 9 ms of Redis for 10,000 members, so it is for when a node first needs
 // it. A Redis that comes back with older data numbers versions a second time in the same epoch: after
-// an interruption who followed it has to load it anew. Where a master of a Cluster lost the list of a
+// an interruption who followed it has to load it anew (TestRosterStaleData). Where a master of a Cluster lost the list of a
 // life's rosters, Bury finds those that it is told of; Check shows the lives that are on a roster.
 //
 // # Messages

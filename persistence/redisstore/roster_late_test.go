@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -267,4 +269,39 @@ func TestRosterLateAfterBury(t *testing.T) {
 	if n, err := other.Load(t.Context(), "r"); err != nil || len(n.Members) > 0 {
 		t.Errorf("after Bury there is %+v, %v", n, err)
 	}
+}
+
+// A Redis that comes back with older data numbers versions a second time in the same epoch. What lives
+// showed before that is there again, and Bury finds it.
+func TestRosterStaleData(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	r := NewRosters(connect(t, redisconn.Config{URL: server.URL()}))
+	old := applyOps(t, r, showing("ann", "1"))
+	if err := server.Client(t).Save(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	rdb := filepath.Join(server.Dir(), "test.rdb")
+	kept, err := os.ReadFile(rdb)
+	if err != nil {
+		t.Fatal(err)
+	}
+	applyOps(t, r, showing("bob", "1"))
+	applyOps(t, r, roster.Op{Key: "ann"})
+	server.Kill()
+	if err := os.WriteFile(rdb, kept, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server.Run(t)
+	redistest.Eventually(t, 10*time.Second, "the connection is back", func() error { _, err := r.Load(t.Context(), "r"); return err })
+	if n := wantMembers(t, r, "r", "ann=1"); n.Version != old.Version || n.Epoch != old.Epoch {
+		t.Errorf("%+v, want the place of %+v", n, old)
+	}
+	if a := applyOps(t, r, showing("cy", "1")); a.Epoch != old.Epoch || a.Version != 2 {
+		t.Errorf("%+v follows %+v", a, old)
+	}
+	if err := r.Bury(t.Context(), "x"); err != nil {
+		t.Fatal(err)
+	}
+	wantMembers(t, r, "r", "")
 }
