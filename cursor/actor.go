@@ -208,6 +208,7 @@ func (a *actor) emit(now time.Time) {
 func (a *actor) snapshot() *topic.Batch {
 	if a.snap == nil || len(a.board.changed.order) > 0 {
 		a.snap = batch(a.board.snapshotEvents(a.name))
+		a.board.shown()
 	}
 	return a.snap
 }

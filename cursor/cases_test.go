@@ -174,6 +174,28 @@ func cur08(t *testing.T) {
 	want(t, "b", vb.sees(), map[string]string{})
 }
 
+// Who joins within a tick, and is given a cursor that others have not seen yet, is told
+// when it goes.
+func TestJoinWithinTick(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := newCluster(t, cursor.Policy{}, "a")
+		va := watch(t, c.nodes["a"].Boards, "room")
+		pass(2 * time.Second)
+		move(t, c.nodes["a"].Boards, "room", "k1", "1")
+		synctest.Wait()
+		move(t, c.nodes["a"].Boards, "room", "k2", "1")
+		watch(t, c.nodes["a"].Boards, "room") // the actor sees the move, too early for the others
+		synctest.Wait()
+		late := watch(t, c.nodes["a"].Boards, "room")
+		synctest.Wait()
+		remove(t, c.nodes["a"].Boards, "room", "k2")
+		pass(time.Second)
+		want(t, "who was there", va.sees(), map[string]string{"k1": "1"})
+		want(t, "who joined", late.sees(), map[string]string{"k1": "1"})
+		wantHeard(t, "who joined", late, "snapshot(2) remove(k2=)")
+	})
+}
+
 func cur09(t *testing.T, c *cluster) {
 	_, vb := viewers(t, c)
 	third := watch(t, c.nodes["b"].Boards, "room")

@@ -19,6 +19,15 @@ func (c *changes) mark(key string, visible bool) {
 	c.order = append(c.order, key)
 }
 
+// shown notes that somebody was given the board as it is.
+func (b *board) shown() {
+	for _, key := range b.changed.order {
+		if b.cursors[key] != nil {
+			b.changed.visible[key] = true
+		}
+	}
+}
+
 // take returns what receivers have to be told, and begins anew.
 func (b *board) take() (moved []*position, removed []string) {
 	for _, key := range b.changed.order {

@@ -79,7 +79,7 @@ func FuzzFrame(f *testing.F) {
 		}
 		g := newGame(Policy{})
 		for _, e := range got.entries {
-			g.merge(t0, e, time.Minute)
+			g.merge(t0, e, time.Minute, false)
 		}
 		if fault := g.fault(); fault != "" {
 			t.Fatal(fault)

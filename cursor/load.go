@@ -93,7 +93,7 @@ func (a *actor) onLoaded(m *loaded) {
 	kept := make(map[string]bool, len(m.entries))
 	for _, e := range m.entries {
 		kept[e.Key] = true
-		a.merge(now, e, min(e.Left, a.policy.TTL))
+		a.merge(now, e, min(e.Left, a.policy.TTL), true)
 	}
 	a.m.missing.Add(float64(a.board.missing(now, kept, a.load.began.Add(-settleTime))))
 	if a.load.began.Before(a.load.until) {
@@ -121,8 +121,8 @@ func (a *actor) showAnew(now time.Time) {
 }
 
 // merge files what came from elsewhere, and reports whether the board has it now.
-func (a *actor) merge(now time.Time, e Entry, left time.Duration) bool {
-	v, lost := a.board.merge(now, e, left)
+func (a *actor) merge(now time.Time, e Entry, left time.Duration, stored bool) bool {
+	v, lost := a.board.merge(now, e, left, stored)
 	if v == refused {
 		a.m.foreign.Inc()
 	}

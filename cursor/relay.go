@@ -61,7 +61,7 @@ func (a *actor) onRelayed(f frame) {
 		a.ask(now, true)
 	}
 	for _, e := range f.entries {
-		if a.merge(now, e, a.policy.TTL) && late {
+		if a.merge(now, e, a.policy.TTL, false) && late {
 			a.askAgain(now) // what followed on it may have been missed, and made up for without it
 		}
 	}

@@ -10,8 +10,9 @@ import (
 // saving is the board's side of Store.Save. It goes in rounds: what changed in one is for the
 // next, which begins saveEvery after it.
 type saving struct {
-	round   keys // what is still to be saved in this one
-	began   time.Time
+	round   keys      // what is still to be saved in this one
+	began   time.Time // when the first of what this round saves had changed
+	changed time.Time // the same of the next round; zero: nothing has
 	at      time.Time // the next round, not before
 	running bool
 	late    bool // something comes to the Store later than others expect
@@ -26,12 +27,15 @@ func (a *actor) write(c *actors.Context[message], now time.Time) {
 		return
 	}
 	s := &a.save
+	if a.board.save.len() > 0 && s.changed.IsZero() {
+		s.changed = now
+	}
 	if s.running {
 		return
 	}
 	if s.round.len() == 0 && a.board.save.len() > 0 && (a.quiting || !now.Before(s.at)) {
 		s.round, a.board.save = a.board.save, keys{}
-		s.began, s.at = now, now.Add(saveEvery)
+		s.began, s.changed, s.at = s.changed, time.Time{}, now.Add(saveEvery)
 	}
 	for s.round.len() > 0 {
 		cut := s.round.cut(a.board.sizeOf)

@@ -47,6 +47,7 @@ type grave struct {
 	number uint64
 	life   string
 	own    bool // the cursor was one of this node's
+	soft   bool // it was only missed in the Store: if it is there later, it is there
 	until  time.Time
 }
 

@@ -12,15 +12,16 @@ const (
 	refused                // there is no room
 )
 
-// merge takes what another node, or the Store, has of a key. It also returns the slot of
-// a cursor of this node that moves elsewhere now.
-func (b *board) merge(now time.Time, e Entry, left time.Duration) (verdict, *slot) {
+// merge takes what another node has of a key, or what is stored of it. It also returns the
+// slot of a cursor of this node that moves elsewhere now.
+func (b *board) merge(now time.Time, e Entry, left time.Duration, stored bool) (verdict, *slot) {
 	p := b.cursors[e.Key]
 	g, dug := b.graves[e.Key]
 	switch {
 	case p != nil && e.Number == p.number && e.Life == p.life && e.Data != nil:
 		p.seen = now
 		return same, nil
+	case dug && g.soft && stored && e.Number == g.number && e.Life == g.life:
 	case p != nil && !newer(e, p.number, p.life), dug && !newer(e, g.number, g.life):
 		return stale, nil
 	case e.Data == nil:
@@ -97,13 +98,13 @@ func (b *board) forget(now time.Time, life string) (count int) {
 
 // missing removes cursors of other nodes that the Store should have and does not. Those
 // of which there was news after a moment may not be there yet. One that is missed wrongly
-// comes back with the next change: see renew.
+// comes back with the next change, see renew, or when it is found.
 func (b *board) missing(now time.Time, kept map[string]bool, since time.Time) (count int) {
 	for key, p := range b.cursors {
 		if p.slot == nil && !kept[key] && !p.seen.After(since) {
 			count++
 			b.drop(p)
-			b.dig(key, grave{number: p.number, life: p.life, until: now.Add(b.policy.TTL)})
+			b.dig(key, grave{number: p.number, life: p.life, soft: true, until: now.Add(b.policy.TTL)})
 		}
 	}
 	return count

@@ -44,7 +44,7 @@ func (g *game) other(at int, key string, number uint64, life, data string) verdi
 	if data != "" {
 		e.Data = []byte(data)
 	}
-	v, _ := g.merge(ms(at), e, 30*time.Second)
+	v, _ := g.merge(ms(at), e, 30*time.Second, false)
 	return v
 }
 
@@ -254,7 +254,7 @@ func TestBoardsAgree(t *testing.T) {
 			rng.Shuffle(len(changes), func(i, j int) { changes[i], changes[j] = changes[j], changes[i] })
 			g := newGame(Policy{})
 			for _, e := range changes {
-				g.merge(t0, e, time.Minute)
+				g.merge(t0, e, time.Minute, false)
 				if f := g.fault(); f != "" {
 					t.Fatal(f)
 				}
