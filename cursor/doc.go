@@ -16,7 +16,11 @@
 //     (TestRandomPlans, TestBoardsAgree): at once where a later frame, or the Relay, tells of the
 //     loss; else within the time that its mover was silent before, at most [Policy].TTL.
 //   - A receiver is given a `snapshot` first, and whenever frames were missed that
-//     changed something (TestLostFrames). Applied in their order, events give the board.
+//     changed something (TestLostFrames). Applied in their order, events give the board
+//     (TestJoinWithinTick, TestPanic).
+//   - The Store is written a few times a second and topic, however much moves (TestSavesAreFew). One
+//     that is slow misleads other nodes for no longer than it takes (TestSlowStore), and one that
+//     was emptied is filled again by Recheck (TestRecheck).
 //   - The cursor of a dead node is gone with Forget, and does not come back (TestForget); of a
 //     node that nobody declares dead, and of a silent client, after TTL and at most a second
 //     (TestCases).
@@ -53,7 +57,8 @@
 // Every change of a cursor has a number: the time in microseconds, and always more than the
 // key's last one. Of a key the change with the highest number counts, by whatever way and in
 // whatever order it comes: frames, the Store, and what this node does itself go through one
-// rule. Removals are remembered for a TTL, so that they count too.
+// rule. Removals are remembered for a TTL, so that they count too. A cursor that the Store should
+// have and does not is taken for removed, until the Store has it, or its mover's node says more.
 //
 // Frames are numbered for each actor. A missing number has the board read from the Store, and
 // again when the Store must have what was relayed: it is written a fifth of a second later. After
