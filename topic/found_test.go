@@ -2,7 +2,11 @@ package topic_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/troupe-rt/troupe/cluster/membus"
+	"github.com/troupe-rt/troupe/topic"
 )
 
 // TestFoundPlans are plans that TestModel once failed.
@@ -26,4 +30,40 @@ func TestFoundPlans(t *testing.T) {
 			runActs(t, c.nodes, c.history, c.plan)
 		})
 	}
+}
+
+// Nobody joins before frames arrive, also if the Log is read for something else meanwhile:
+// who did would hear nothing of other nodes, and never know.
+func TestJoinWaitsForTheRelay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		bus := membus.New()
+		defer bus.Close()
+		log := &remote{Log: memory(t), delay: time.Millisecond}
+		a := start(t, topic.Config{Log: log, Node: "a", Relay: bus.Node("a")})
+		b := start(t, topic.Config{Log: log, Node: "b", Relay: bus.Node("b")})
+		publish(t, b, "chat", "1")
+		bus.Disconnect("b")
+		head, err := b.Head(t.Context(), "chat")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := subscribe(t, b, "chat", &head)
+		time.Sleep(10 * time.Millisecond)
+		if err := b.Clear(t.Context(), "chat"); err != nil { // it has the actor read the Log
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if heard := r.heard(); heard != "refused" {
+			t.Errorf("heard %s of a node that is cut off", heard)
+		}
+		bus.Reconnect("b")
+		r = subscribe(t, b, "chat", nil)
+		time.Sleep(time.Second)
+		publish(t, a, "chat", "2")
+		time.Sleep(time.Second)
+		if heard := r.heard(); heard != "joined@0 1" {
+			t.Errorf("heard %s", heard)
+		}
+	})
 }
