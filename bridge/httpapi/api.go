@@ -24,6 +24,9 @@ type api struct {
 
 // New returns the handler of everything under /api/v1/. It ends with the node: afterwards
 // it answers 503. The error joins everything that is wrong with the options.
+//
+// An http.ServeMux in front of it redirects paths with an empty part, such as that of a key
+// "", to what they do not mean; the handler itself refuses them.
 func New(node Node, o Options) (http.Handler, error) {
 	o = o.withDefaults()
 	if err := o.faults(); err != nil {
@@ -46,6 +49,12 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
+	if r.Body != nil && r.Body != http.NoBody {
+		// Else who sends his body slowly, or not at all, would hold the connection even
+		// after he was refused: the server reads what is left before it answers. The server
+		// takes the deadline back; a connection that knows none is not a real one.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.o.Timeout))
+	}
 	switch {
 	case !sameOrigin(r):
 		a.finish(w, time.Now(), noCall, nil, otherOrigin)
@@ -89,7 +98,7 @@ func (a *api) dispatch(w http.ResponseWriter, r *http.Request, methods methods) 
 	if !ok {
 		w.Header().Set("Allow", methods.allowed())
 		a.finish(w, began, noCall, nil, &Problem{Status: http.StatusMethodNotAllowed, Code: codeMethod,
-			Detail: "there are " + methods.allowed()})
+			Detail: "this path takes " + methods.allowed()})
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), a.o.Timeout)

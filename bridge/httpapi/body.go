@@ -6,8 +6,8 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"reflect"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -23,12 +23,6 @@ const (
 func (c *call) read(limit int64) ([]byte, error) {
 	if c.r.Body == nil || c.r.Body == http.NoBody {
 		return nil, nil
-	}
-	// A caller who sends slower than the deadline holds the connection no longer than it.
-	// What can not be told a deadline, such as a recorder in a test, does not block either.
-	control := http.NewResponseController(c.w)
-	if deadline, ok := c.ctx.Deadline(); ok && control.SetReadDeadline(deadline) == nil {
-		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, limit))
 	var large *http.MaxBytesError
@@ -87,59 +81,47 @@ func parse(body []byte, into any) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &meaning) && errors.Is(err, json.ErrUnknownName):
-		return wrong(fieldAt(meaning.JSONPointer), "is not a field of this call")
+		return wrongAt(meaning.JSONPointer, "is not a field of this call")
 	case errors.As(err, &meaning):
-		return wrong(fieldAt(meaning.JSONPointer), "must not be "+kindName(meaning.JSONKind)+wanted(meaning))
+		return wrongAt(meaning.JSONPointer, "must be "+wanted(meaning.GoType))
 	case errors.As(err, &syntax) && errors.Is(err, jsontext.ErrDuplicateName):
-		return wrong(fieldAt(syntax.JSONPointer), "is there twice")
+		return wrongAt(syntax.JSONPointer, "is there twice")
 	}
 	return wrong("", "the body must be one JSON value in UTF-8")
 }
 
-// fieldAt writes a JSON pointer as people write a field: 3.topic for /3/topic.
-func fieldAt(p jsontext.Pointer) string {
+// wrongAt names a field by where it is: 3.topic for /3/topic.
+func wrongAt(p jsontext.Pointer, rule string) *Problem {
 	var parts []string
 	for part := range p.Tokens() {
 		parts = append(parts, clip(part))
-		if len(parts) == 4 {
+		if len(parts) == maxParts {
 			break
 		}
 	}
-	return strings.Join(parts, ".")
+	if len(parts) == 0 {
+		return wrong("", "the body "+rule)
+	}
+	return wrong(strings.Join(parts, "."), rule)
 }
 
-func kindName(k jsontext.Kind) string {
-	switch k {
-	case 'n':
-		return "null"
-	case 't', 'f':
-		return "a boolean"
-	case '"':
+const maxParts = 4
+
+// wanted names what a field takes.
+func wanted(t reflect.Type) string {
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == nil {
+		return "of another type"
+	}
+	switch t.Kind() {
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.String:
 		return "a text"
-	case '0':
-		return "this number"
-	case '{':
-		return "an object"
-	case '[':
+	case reflect.Slice:
 		return "a list"
 	}
-	return "this"
-}
-
-// wanted says what a value had to be instead.
-func wanted(e *json.SemanticError) string {
-	if e.GoType == nil {
-		return ""
-	}
-	switch kind := e.GoType.Kind().String(); kind {
-	case "int", "int64", "uint64":
-		return ", but a whole number"
-	case "string":
-		return ", but a text"
-	case "slice":
-		return ", but a list"
-	case "struct", "map":
-		return ", but an object"
-	}
-	return ""
+	return "an object"
 }

@@ -18,8 +18,8 @@
 //	DELETE /api/v1/limits/{name}/{key}/ban       ends that
 //
 // Each answer holds for the whole cluster, whichever node is asked. Names in a path are
-// URL-encoded: the topic room:a/b is room%3Aa%2Fb. A call that has nothing to say answers
-// 204.
+// URL-encoded: the topic room:a/b is room%3Aa%2Fb. (One that is nothing but a slash can not be
+// written.) A call that has nothing to say answers 204.
 //
 // # Guarantees
 //

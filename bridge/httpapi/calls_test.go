@@ -1,0 +1,380 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/troupe-rt/troupe/bridge/httpapi"
+	"github.com/troupe-rt/troupe/cursor"
+	"github.com/troupe-rt/troupe/presence"
+	"github.com/troupe-rt/troupe/topic"
+)
+
+func TestPublish(t *testing.T) {
+	t.Parallel()
+	a := start(t, httpapi.Options{})
+	got := a.ask("POST", "/publish", ` {"topic":"room:a/b","event":"said","data":{"text":"hi <b>"}} `)
+	if !regexp.MustCompile(`^\{"seq":1,"epoch":"[^"]+","duplicate":false\}$`).MatchString(got.body) || got.status != 200 {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if got.header.Get("Content-Type") != "application/json" || got.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("header %v", got.header)
+	}
+	a.want("POST", "/publish", `{"topic":"live:1","event":"said"}`, 200, `{"duplicate":false}`)
+	h, err := a.node.Topics().History(t.Context(), "room:a/b", topic.Position{}, 0)
+	if err != nil || len(h.Events) != 1 || string(h.Events[0].Data()) != `{"text":"hi <b>"}` {
+		t.Errorf("history %v, %v", h, err)
+	}
+	for body, want := range map[string][2]string{
+		`{"topic":"__presence:a","event":"e"}`:               {"INVALID_TOPIC", "topic"},
+		`{"topic":"","event":"e"}`:                           {"INVALID_TOPIC", "topic"},
+		`{"event":"e"}`:                                      {"INVALID_TOPIC", "topic"},
+		`{"topic":"ä","event":"e"}`:                          {"INVALID_TOPIC", "topic"},
+		`{"topic":"a","event":""}`:                           {"INVALID_REQUEST", "event"},
+		`{"topic":"a","event":"\""}`:                         {"INVALID_REQUEST", "event"},
+		`{"topic":"a","event":1}`:                            {"INVALID_REQUEST", "event"},
+		`{"topic":"a","event":"e","id":1}`:                   {"INVALID_REQUEST", "id"},
+		`{"topic":"a","event":"e","ID":"x"}`:                 {"INVALID_REQUEST", "ID"},
+		`{"topic":"a","event":"e","data":{"x":1,"x":1}}`:     {"INVALID_REQUEST", "data.x"},
+		`{"topic":"a","event":"e","id":"` + long(129) + `"}`: {"INVALID_REQUEST", "id"},
+	} {
+		if p := a.refuses("POST", "/publish", body, 400, want[0]).isProblem(t, body, 400, want[0]); p.Field != want[1] {
+			t.Errorf("%s: field %q", body, p.Field)
+		}
+	}
+	anyScript := start(t, httpapi.Options{AnyScript: true})
+	if got := anyScript.ask("POST", "/publish", `{"topic":"ä","event":"e"}`); got.status != 200 {
+		t.Errorf("with AnyScript: %d %s", got.status, got.body)
+	}
+}
+
+func long(n int) string { return strings.Repeat("x", n) }
+
+// TestPublishList shows that each event of a list is answered in its place, and that they are
+// kept in order.
+func TestPublishList(t *testing.T) {
+	t.Parallel()
+	a := start(t, httpapi.Options{})
+	var events []string
+	for i := range 256 {
+		name := `"room:1"`
+		if i%64 == 63 {
+			name = `"__no"`
+		}
+		events = append(events, fmt.Sprintf(`{"topic":%s,"event":"e","data":%d}`, name, i))
+	}
+	got := a.ask("POST", "/publish", "["+strings.Join(events, ",")+"]")
+	var receipts []struct {
+		Seq   uint64
+		Epoch string
+		Error *problem
+	}
+	if err := json.Unmarshal([]byte(got.body), &receipts); err != nil || got.status != 200 || len(receipts) != 256 {
+		t.Fatalf("%d %.200s: %v", got.status, got.body, err)
+	}
+	seq := uint64(0)
+	for i, r := range receipts {
+		switch {
+		case i%64 == 63:
+			if r.Error == nil || r.Error.Code != "INVALID_TOPIC" || r.Error.Detail == "" || r.Error.Status != 0 {
+				t.Errorf("%d: %+v", i, r)
+			}
+		default:
+			if seq++; r.Error != nil || r.Seq != seq || r.Epoch == "" {
+				t.Errorf("%d: %+v, want seq %d", i, r, seq)
+			}
+		}
+	}
+	h, err := a.node.Topics().History(t.Context(), "room:1", topic.Position{}, 0)
+	if err != nil || len(h.Events) != 252 {
+		t.Fatalf("%d events, %v", len(h.Events), err)
+	}
+	for i, e := range h.Events {
+		if want := i + i/63; string(e.Data()) != fmt.Sprint(want) {
+			t.Fatalf("event %d is %s, want %d", i, e.Data(), want)
+		}
+	}
+	a.want("POST", "/publish", "[]", 200, "[]")
+	a.refuses("POST", "/publish", "["+strings.Join(append(events, events[0]), ",")+"]", 400, "INVALID_REQUEST")
+	// One that is not understood has nothing of the list published.
+	if p := a.refuses("POST", "/publish", `[{"topic":"n","event":"e"},{"topic":"n","evnt":"e"}]`, 400, "INVALID_REQUEST").
+		isProblem(t, "list", 400, "INVALID_REQUEST"); p.Field != "1.evnt" {
+		t.Errorf("field %q", p.Field)
+	}
+	if head, err := a.node.Topics().Head(t.Context(), "n"); err != nil || head.Seq != 0 {
+		t.Errorf("%v %v", head, err)
+	}
+}
+
+// TestPublishSameID shows that an id counts for the key that used it, and that clients can not
+// use it up.
+func TestPublishSameID(t *testing.T) {
+	t.Parallel()
+	a := start(t, httpapi.Options{Keys: []httpapi.Key{keyed("one", "k1", "publish"), keyed("two", "k2", "publish")}})
+	publish := func(key string) string {
+		r := request("POST", "/api/v1/publish", `[{"topic":"r","event":"e","id":"7"}]`)
+		r.Header.Set("Authorization", "Bearer "+key)
+		return do(a, r).body
+	}
+	if _, err := a.node.Topics().Publish(t.Context(), "r", topic.Message{Event: "e", ID: "\x1f7"}); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []struct {
+		key  string
+		tail string
+	}{{"k1", `"duplicate":false}]`}, {"k1", `"duplicate":true}]`}, {"k2", `"duplicate":false}]`}, {"k2", `"duplicate":true}]`}} {
+		if got := publish(want.key); !strings.HasSuffix(got, want.tail) {
+			t.Errorf("%d: %s, want %s", i, got, want.tail)
+		}
+	}
+	if head, err := a.node.Topics().Head(t.Context(), "r"); err != nil || head.Seq != 3 {
+		t.Errorf("%v %v", head, err)
+	}
+}
+
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	a := start(t, httpapi.Options{})
+	const path = "/topics/short%3Aa%2Fb/history"
+	for i := range 5 {
+		if _, err := a.node.Topics().Publish(t.Context(), "short:a/b", topic.Message{Event: "e", Data: fmt.Append(nil, i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	head, err := a.node.Topics().Head(t.Context(), "short:a/b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	event := func(seq int) string {
+		return fmt.Sprintf(`{"topic":"short:a/b","event":"e","data":%d,"seq":%d}`, seq-1, seq)
+	}
+	tail := `,"seq":5,"epoch":"` + head.Epoch + `"}`
+	all := `{"events":[` + event(3) + "," + event(4) + "," + event(5) + `],"truncated":`
+	for query, want := range map[string]string{
+		"":                             all + "true" + tail,
+		"?since=2":                     all + "false" + tail,
+		"?since=2&epoch=" + head.Epoch: all + "false" + tail,
+		"?since=4&epoch=other":         all + "true" + tail,
+		"?since=9":                     all + "true" + tail,
+		"?since=3&limit=1":             `{"events":[` + event(4) + `],"truncated":false` + tail,
+		"?since=5":                     `{"events":[],"truncated":false` + tail,
+	} {
+		a.want("GET", path+query, "", 200, want)
+	}
+	for query, field := range map[string]string{
+		"?since=-1": "since", "?since=1.5": "since", "?since=x": "since", "?since=": "since", "?since=01": "since", "?since=%2B1": "since",
+		"?since=9007199254740992": "since", "?since=1&since=2": "since", "?limit=0": "limit", "?limit=1001": "limit", "?limit=a": "limit",
+		"?epoch=": "epoch", "?epoch=a%20b": "epoch", "?epoch=" + long(65): "epoch", "?epoch=%C3%A4": "epoch", "?snice=1": "snice",
+		"?a;b": "", "?%zz": "", "?" + long(2000): "",
+	} {
+		if p := a.refuses("GET", path+query, "", 400, "INVALID_REQUEST").isProblem(t, query, 400, "INVALID_REQUEST"); p.Field != field {
+			t.Errorf("%s: field %q, want %q", query, p.Field, field)
+		}
+	}
+	if got := a.ask("HEAD", path, ""); got.status != 200 {
+		t.Errorf("HEAD: %d", got.status)
+	}
+	a.want("DELETE", path, "", 204, "")
+	if got := a.ask("GET", path, ""); !strings.HasPrefix(got.body, `{"events":[],"truncated":false,"seq":0,`) || strings.Contains(got.body, head.Epoch+`"`) {
+		t.Errorf("after it was cleared: %s", got.body)
+	}
+	a.refuses("GET", "/topics/live%3A1/history", "", 404, "NOT_FOUND")
+	a.refuses("DELETE", "/topics/live%3A1/history", "", 404, "NOT_FOUND")
+	a.refuses("DELETE", "/topics/__presence%3Aa/history", "", 400, "INVALID_TOPIC")
+}
+
+func TestPresence(t *testing.T) {
+	t.Parallel()
+	a := start(t, httpapi.Options{})
+	a.want("GET", "/topics/room%3A1/presence", "", 200, `{"count":0,"members":{}}`)
+	room := presence.Of[map[string]string](a.node.Presence(), "room:1")
+	for _, name := range []string{"bob", "a \"b\" <c>"} {
+		if _, err := room.Join(t.Context(), name, map[string]string{"name": name, "password": "hunter2"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := a.ask("GET", "/topics/room%3A1/presence", "")
+	var said struct {
+		Count   int
+		Members map[string]map[string]string
+	}
+	if err := json.Unmarshal([]byte(got.body), &said); err != nil || said.Count != 2 || len(said.Members) != 2 ||
+		said.Members["bob"]["name"] != "bob" || said.Members[`a "b" <c>`]["name"] != `a "b" <c>` || strings.Contains(got.body, "hunter2") {
+		t.Errorf("%s: %v", got.body, err)
+	}
+	a.refuses("GET", "/topics/live%3A1/presence", "", 404, "NOT_FOUND")
+	a.refuses("GET", "/topics/__a/presence", "", 400, "INVALID_TOPIC")
+	a.refuses("GET", "/topics/room%3A1/presence?since=1", "", 400, "INVALID_REQUEST")
+}
+
+func TestCursors(t *testing.T) {
+	t.Parallel()
+	a := start(t, httpapi.Options{})
+	a.want("GET", "/topics/room%3A1/cursors", "", 200, `{"cursors":[]}`)
+	for _, key := range []string{"b", "a"} {
+		if err := a.node.Cursors().Move("room:1", cursor.Mover{Key: key, User: json.RawMessage(`{"name":"Ann"}`)}, json.RawMessage(`{"x":1}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const want = `{"cursors":[{"key":"a","user":{"name":"Ann"},"data":{"x":1}},{"key":"b","user":{"name":"Ann"},"data":{"x":1}}]}`
+	eventually(t, "cursors", func() error { // they move when Move has returned
+		if got := a.ask("GET", "/topics/room%3A1/cursors", ""); got.body != want {
+			return fmt.Errorf("%s, want %s", got.body, want)
+		}
+		return nil
+	})
+	a.refuses("GET", "/topics/live%3A1/cursors", "", 404, "NOT_FOUND")
+	a.refuses("GET", "/topics/a%22b/cursors", "", 400, "INVALID_TOPIC")
+}
+
+func TestGroups(t *testing.T) {
+	t.Parallel()
+	a := start(t, httpapi.Options{})
+	const lobby = "/groups/lobby%3A1"
+	a.want("GET", lobby, "", 200, `{"count":0,"members":[],"meta":{}}`)
+	ann, bob := a.join("lobby:1", "ann", "admin"), a.join("lobby:1", "bob", "")
+	a.want("PATCH", lobby, `{"meta":{"title":"Fünf","n":"1"}}`, 204, "")
+	a.want("PATCH", lobby, `{"meta":{"n":"2"}}`, 204, "")
+	a.want("GET", lobby, "", 200, `{"count":2,"members":[{"key":"ann","role":"admin","data":{"name":"ann"}},`+
+		`{"key":"bob","role":"member","data":{"name":"bob"}}],"meta":{"n":"2","title":"Fünf"}}`)
+	for _, body := range []string{`{"event":"toAdmin","data":1,"role":"admin"}`, `{"event":"toBob","member":"bob"}`,
+		`{"event":"toBoth","data":{},"role":"admin","member":"bob"}`, `{"event":"toAll","data":[1]}`} {
+		a.want("POST", lobby+"/publish", body, 204, "")
+	}
+	eventually(t, "toAll", func() error {
+		if !ann.has("toAll") || !bob.has("toAll") {
+			return fmt.Errorf("ann heard %v, bob %v", ann.heard, bob.heard)
+		}
+		return nil
+	})
+	if !ann.has("toAdmin") || ann.has("toBob") || !ann.has("toBoth") || bob.has("toAdmin") || !bob.has("toBob") || !bob.has("toBoth") {
+		t.Errorf("ann heard %v, bob %v", ann.heard, bob.heard)
+	}
+	a.refuses("POST", lobby+"/publish", `{"event":"e","role":"owner"}`, 400, "INVALID_ROLE")
+	a.refuses("POST", lobby+"/publish", `{"event":"e","role":""}`, 400, "INVALID_ROLE")
+	a.refuses("POST", lobby+"/publish", `{"event":"e","member":"eve"}`, 404, "NOT_MEMBER")
+	a.refuses("POST", lobby+"/publish", `{"event":"e","member":""}`, 404, "NOT_MEMBER")
+	a.refuses("POST", lobby+"/publish", "", 400, "INVALID_REQUEST")
+	a.refuses("PATCH", lobby, "", 400, "INVALID_REQUEST")
+	a.refuses("PATCH", lobby, `{"meta":null}`, 400, "INVALID_REQUEST")
+	a.refuses("PATCH", lobby, `{"meta":{"a":1}}`, 400, "INVALID_REQUEST")
+	a.refuses("PATCH", lobby, `{"meta":{"":"x"}}`, 400, "INVALID_REQUEST")
+	a.want("PATCH", lobby, `{"meta":{}}`, 204, "")
+	for _, path := range []string{"/groups/other", "/groups/lobby"} {
+		a.refuses("GET", path, "", 404, "NOT_FOUND")
+		a.refuses("DELETE", path, "", 404, "NOT_FOUND")
+	}
+	a.refuses("GET", "/groups/__lobby", "", 400, "INVALID_TOPIC")
+	a.want("DELETE", lobby, "", 204, "")
+	a.want("GET", lobby, "", 200, `{"count":0,"members":[],"meta":{}}`)
+	a.refuses("POST", lobby+"/publish", `{"event":"e"}`, 409, "CLOSED")
+	a.refuses("PATCH", lobby, `{"meta":{"a":"b"}}`, 409, "CLOSED")
+	a.want("POST", lobby+"/reopen", "", 204, "")
+	a.join("lobby:1", "eve", "")
+	a.want("POST", lobby+"/publish", `{"event":"e","member":"eve"}`, 204, "")
+}
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	a := start(t, httpapi.Options{})
+	const ann = "/limits/mails/identity%3Aann%2F1"
+	standing := func(method, path, body string) (s struct {
+		Allowed, Blocked bool
+		Remaining        int
+		ResetMS          int64 `json:"resetMs"`
+		RetryAfterMS     int64 `json:"retryAfterMs"`
+	}) {
+		t.Helper()
+		got := a.ask(method, path, body)
+		if err := json.Unmarshal([]byte(got.body), &s); err != nil || got.status != 200 {
+			t.Fatalf("%s %s: %d %s", method, path, got.status, got.body)
+		}
+		return s
+	}
+	a.want("GET", ann, "", 200, `{"allowed":true,"remaining":5,"resetMs":0}`)
+	if s := standing("POST", ann+"/consume", ""); !s.Allowed || s.Remaining != 4 || s.ResetMS <= 0 || s.ResetMS > 3600_000 {
+		t.Errorf("%+v", s)
+	}
+	if s := standing("POST", ann+"/consume", `{"cost":3}`); !s.Allowed || s.Remaining != 1 {
+		t.Errorf("%+v", s)
+	}
+	if s := standing("POST", ann+"/consume", `{"cost":2}`); s.Allowed || s.Remaining != 1 || s.RetryAfterMS <= 0 || s.Blocked {
+		t.Errorf("%+v", s)
+	}
+	if result, err := a.node.Limits().Peek(t.Context(), "mails", "identity:ann/1"); err != nil || result.Remaining != 1 {
+		t.Errorf("%+v %v", result, err)
+	}
+	a.want("DELETE", ann, "", 204, "")
+	a.want("GET", ann, "", 200, `{"allowed":true,"remaining":5,"resetMs":0}`)
+	a.want("PUT", ann+"/ban", `{"forMs":60000}`, 204, "")
+	if s := standing("POST", ann+"/consume", `{"cost":1}`); s.Allowed || !s.Blocked || s.ResetMS <= 0 || s.ResetMS > 60_000 {
+		t.Errorf("%+v", s)
+	}
+	a.want("DELETE", ann+"/ban", "", 204, "")
+	if s := standing("POST", ann+"/consume", `{}`); !s.Allowed || s.Remaining != 4 {
+		t.Errorf("%+v", s)
+	}
+	a.want("PUT", "/limits/strict/x/ban", "", 204, "") // for as long as the policy blocks
+	if s := standing("GET", "/limits/strict/x", ""); s.Allowed || s.ResetMS < (59*time.Minute).Milliseconds() {
+		t.Errorf("%+v", s)
+	}
+	for _, call := range [][2]string{{"GET", ""}, {"DELETE", ""}, {"POST", "/consume"}, {"PUT", "/ban"}, {"DELETE", "/ban"}} {
+		a.refuses(call[0], "/limits/nope/x"+call[1], "", 404, "NOT_FOUND")
+		a.refuses(call[0], "/limits/mails/"+long(513)+call[1], "", 400, "INVALID_REQUEST")
+	}
+	for body, field := range map[string]string{`{"cost":0}`: "cost", `{"cost":-1}`: "cost", `{"cost":6}`: "cost", `{"cost":1.5}`: "cost",
+		`{"cost":"1"}`: "cost", `{"cost":99999999999999999999}`: "cost", `{"costs":1}`: "costs", `[1]`: "", `1`: "", `{"cost":1}{}`: ""} {
+		if p := a.refuses("POST", ann+"/consume", body, 400, "INVALID_REQUEST").isProblem(t, body, 400, "INVALID_REQUEST"); p.Field != field {
+			t.Errorf("%s: field %q", body, p.Field)
+		}
+	}
+	for _, body := range []string{`{"forMs":-1}`, `{"forMs":1e3}`, `{"forMs":9223372036854775807}`, `{"forMs":"1m"}`, `{"for":1}`} {
+		a.refuses("PUT", ann+"/ban", body, 400, "INVALID_REQUEST")
+	}
+}
+
+// TestStopped shows what a call gets when the node is down.
+func TestStopped(t *testing.T) {
+	t.Parallel()
+	a := start(t, httpapi.Options{})
+	if err := a.node.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.refuses("POST", "/publish", `{"topic":"a","event":"e"}`, 503, "UNAVAILABLE")
+	a.refuses("GET", "/topics/a/presence", "", 503, "UNAVAILABLE")
+	a.refuses("GET", "/topics/a/cursors", "", 503, "UNAVAILABLE")
+	a.refuses("POST", "/groups/lobby%3A1/publish", `{"event":"e"}`, 503, "UNAVAILABLE")
+	a.refuses("POST", "/limits/mails/a/consume", "", 503, "UNAVAILABLE")
+	got := a.ask("POST", "/publish", `[{"topic":"a","event":"e"}]`)
+	if got.status != 200 || !strings.Contains(got.body, `"code":"UNAVAILABLE"`) || !strings.Contains(got.body, `"retryAfterMs":1000`) {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+}
+
+func TestOptionsFaults(t *testing.T) {
+	t.Parallel()
+	_, hash := httpapi.NewKey()
+	_, err := httpapi.New(nil, httpapi.Options{Timeout: -1, Keys: []httpapi.Key{
+		{Name: "a", Hash: hash, May: []string{"publish"}},
+		{Name: "a", Hash: "md5:1", May: []string{"all"}},
+		{Name: "b", Hash: hash},
+		{},
+	}})
+	for _, want := range []string{"Timeout: must be positive", `Keys[1].hash: must be`, `Keys[1].may: "all" is none of`, "Keys[1]: its name",
+		"Keys[2].may: lists nothing", "Keys[2]: its name or its hash is there twice", "Keys[3].name: must be 1 to 64", "Keys[3].hash: must be"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("said %v, want %q", err, want)
+		}
+	}
+	if err != nil && strings.Contains(err.Error(), hash[7:]) {
+		t.Errorf("shows a hash: %v", err)
+	}
+	if errors.Is(err, httpapi.ErrForbidden) {
+		t.Error("is none of those")
+	}
+}
