@@ -22,6 +22,7 @@ Set it up:
 
   node config > troupe.yaml                  write the configuration that is in force to a file
   node check troupe.yaml                     say everything that is wrong with a file
+  node key                                   make a key for the HTTP API, and its hash for the file
   node --config troupe.yaml --log-level debug
 
 Run several as one:
@@ -46,6 +47,7 @@ type commands struct {
 	Publish publishCommand `cmd:"" help:"Publish an event to a topic of a running node and print its position."`
 	Members membersCommand `cmd:"" help:"Print the nodes of a running node's cluster."`
 	Doctor  doctorCommand  `cmd:"" help:"Check a Redis server and explain what its settings do to Troupe's guarantees."`
+	Key     keyCommand     `cmd:"" help:"Make a key for the HTTP API, and the hash of it for auth.apiKeys."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

@@ -12,6 +12,8 @@
 //     request that was sent to another name (TestHostGuard).
 //   - With auth.jwt only those whose token is believed get what the topics grant
 //     (TestAuthentication).
+//   - The HTTP API answers whom it may, and nobody without a key where clients have to say who
+//     they are (TestAPI, TestAPIKeys).
 //   - On SIGTERM and SIGINT it is no longer ready, sends clients away with 1001,
 //     and ends with exit code 0 within the drain timeout (TestGracefulStop,
 //     TestReadiness). A second signal ends it at once (TestSecondSignal).
@@ -39,6 +41,7 @@
 //	/healthz   200 while the process lives
 //	/readyz    200, and 503 while the node drains or a backend is down
 //	/metrics   for Prometheus
+//	/api/v1/   the HTTP calls, for callers with a key of auth.apiKeys; without auth, for those on this machine
 //	/debug/    members, backends and topics, for callers on this machine
 //
 // # Messages

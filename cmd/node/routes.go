@@ -25,9 +25,9 @@ func (s *server) handler(loopbackOnly bool) http.Handler {
 	mux.Handle("/debug/", inspect.Handler(s))
 	mux.Handle("/", web.Handler(s.stats))
 	if loopbackOnly {
-		return onlyLoopbackNames(mux)
+		return onlyLoopbackNames(s.withAPI(mux))
 	}
-	return mux
+	return s.withAPI(mux)
 }
 
 // socket is the gateway. A node that asks nobody who they are looks at who they say

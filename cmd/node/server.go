@@ -34,6 +34,7 @@ type server struct {
 	listener net.Listener
 	node     *cluster.Node
 	gateway  *gateway.Gateway
+	api      http.Handler
 	auth     *authenticator // nil: everybody is who they say
 	http     *http.Server
 	metrics  *exposition
@@ -112,7 +113,10 @@ func (s *server) wire(ctx context.Context, loaded *settings.Loaded) (err error) 
 		return err
 	}
 	options.CanJoin = mayJoin(s.node.Groups(), s.auth != nil)
-	s.gateway, err = gateway.New(s.node, options)
+	if s.gateway, err = gateway.New(s.node, options); err != nil {
+		return err
+	}
+	s.api, err = newAPI(s.node, loaded, s.logger, s.metrics.node)
 	return err
 }
 

@@ -15,7 +15,7 @@ import (
 
 // auth reads the group of that name.
 func (r *reader) auth(key string, v *value) {
-	r.object(key, v, map[string]func(string, *value){"jwt": r.jwt})
+	r.object(key, v, map[string]func(string, *value){"jwt": r.jwt, "apiKeys": r.apiKeys})
 }
 
 func (r *reader) jwt(key string, v *value) {
@@ -156,7 +156,7 @@ func (r *reader) who(at *[]string, words ...string) func(string, *value) {
 
 // vocabulary is every name of a setting or of a group that the file can have.
 var vocabulary = func() []string {
-	words := strings.Fields("auth jwt algorithms audience issuer cookie identity roles data " +
+	words := strings.Fields("auth apiKeys hash may jwt algorithms audience issuer cookie identity roles data " +
 		"topics match history size ttl dedup store slow idle subscribe publish presence key grace heartbeat " +
 		"cursors throttle tick limit groups maxMembers memberData closedFor limits name kind points interval block lease")
 	for _, s := range scalars {

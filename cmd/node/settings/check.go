@@ -34,6 +34,7 @@ func (l *Loaded) check(broken bool, in Input) []*Fault {
 			addNamed("auth.jwt", err, add)
 		}
 	}
+	l.checkKeys(add)
 	for i := range l.Topics {
 		l.checkTopic(i, broken, add)
 	}

@@ -14,6 +14,8 @@
 //     gets what it lists, and a topic presence and cursors only if its entry says so
 //     (TestDefaultLists, TestPresenceAndCursors). A limit that a topic or the gateway names is
 //     defined (TestRoomFaults).
+//   - Of an API key the file has the hash; what is wrong with a key is told without it
+//     (TestAPIKeys).
 //   - Without authentication only a loopback address is accepted
 //     (TestPublicAddressNeedsAuthentication).
 //   - No fault and no printed configuration shows a secret

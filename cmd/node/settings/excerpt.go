@@ -16,7 +16,7 @@ type source struct {
 }
 
 var (
-	secretKey = regexp.MustCompile(`(?i)(auth|jwt|key|secret|token|password|postgres|redis\w*["']?\s*:|://\S*@)`)
+	secretKey = regexp.MustCompile(`(?i)(auth|jwt|key|hash|secret|token|password|postgres|redis\w*["']?\s*:|://\S*@)`)
 	// harmlessKey is a setting named key with a value that is none.
 	harmlessKey = regexp.MustCompile(`\bkey["']?\s*:\s*["']?(connection|address|identity|id)\b`)
 	nameAt      = regexp.MustCompile(`^[\s-]*["']?([A-Za-z]+)["']?\s*:(\s|$)`)

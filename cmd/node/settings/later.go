@@ -11,9 +11,8 @@ import (
 // and what they are for. They are refused, since a node that ignored them would
 // not do what its operator asked.
 var later = map[string]string{
-	"postgres":     "storage in Postgres",
-	"bridge":       "the bridge from Postgres",
-	"auth.apiKeys": "the HTTP interface with its keys",
+	"postgres": "storage in Postgres",
+	"bridge":   "the bridge from Postgres",
 }
 
 // misplaced are settings that people look for in another place.

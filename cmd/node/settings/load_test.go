@@ -282,14 +282,14 @@ func manyNames() string {
 func TestLaterSettings(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{
-		"postgres: p", "bridge: {}", "auth: {apiKeys: []}", "topics: [{match: a, history: {store: postgres}}]",
+		"postgres: p", "bridge: {}", "topics: [{match: a, history: {store: postgres}}]",
 	} {
 		_, err := Load(Input{File: "t.yaml", Text: []byte(file)})
 		if err == nil || !strings.Contains(err.Error(), "is not in this version of Troupe") {
 			t.Errorf("%s: %v", file, err)
 		}
 	}
-	for _, env := range []string{"TROUPE_POSTGRES", "TROUPE_AUTH_API_KEYS"} {
+	for _, env := range []string{"TROUPE_POSTGRES", "TROUPE_BRIDGE"} {
 		_, err := Load(Input{Env: []string{env + "=x"}})
 		if err == nil || !strings.Contains(err.Error(), env+": ") || !strings.Contains(err.Error(), "is not in this version") {
 			t.Errorf("%s: %v", env, err)

@@ -31,7 +31,11 @@ func (l *Loaded) Print(w io.Writer) error {
 		}
 		p.line(2, name+": "+value2yaml(s, &l.Settings), s.key)
 	}
+	if l.JWT != nil || len(l.APIKeys) > 0 {
+		p.open(0, "auth:")
+	}
 	p.jwt(l.JWT)
+	p.apiKeys(l.APIKeys)
 	p.topics(l.Topics)
 	p.groups(l.Groups)
 	p.limits(l.Limits)
@@ -61,7 +65,6 @@ func (p *printer) jwt(j *JWT) {
 	if j == nil {
 		return
 	}
-	p.open(0, "auth:")
 	p.open(2, "jwt:")
 	one := func(name, v string) {
 		if v != "" {

@@ -26,6 +26,9 @@ auth:
     identity: sub
     roles: groups
     data: [name, "null", "*x", "- y"]
+  apiKeys:
+  - {name: "a: b", hash: "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", may: [publish, history]}
+  - {name: b, hash: "sha256:486ea46224d1bb4fb680f34f7c9ad96a8f24ec88be73ea8e5a6c65260e9cb8a7", may: [limits]}
 topics:
   - {match: "room:*", history: {size: 5, ttl: 1h, dedup: -1}, slow: drop-oldest, idle: -1, subscribe: [none], publish: [server]}
   - {match: "[a-z]?", history: {size: -1}, presence: {key: user id, grace: 10s, heartbeat: 1m}, cursors: {throttle: -1, tick: 20ms, ttl: 1m}, limit: chat}
@@ -105,7 +108,9 @@ func TestSecretsStayHidden(t *testing.T) {
 		"misspelt":         "auth:\n  jwt:\n    secretKey: " + secret + "\n",
 		"mistyped":         "auth:\n  jwt:\n    issuer: a\n    kyes: " + secret + "\n",
 		"mistyped group":   "auth:\n  jvt:\n    kyes: " + secret + "\n    a: [\n",
-		"api keys":         "auth:\n  apiKeys:\n  - name: a\n    hash: " + secret + "\n",
+		"api keys":         "auth:\n  apiKeys:\n  - name: a\n    hash: " + secret + "\n    may: [publish]\n",
+		"api key's may":    "auth:\n  apiKeys:\n  - name: a\n    hash: " + secret + "\n    may: publish\n",
+		"mistyped hash":    "auht:\n  kyes:\n  - name: a\n    hash: " + secret + "\n    may: publish\n",
 		"redis":            "redis: redis://:" + secret + "@h\n",
 		"redis user":       "redis: redis://u:" + secret + "@h:1/0?db=1\n",
 		"redis parameter":  "redis: redis://h?sentinel_password=" + secret + "\n",

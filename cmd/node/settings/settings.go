@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/troupe-rt/troupe/actors/ratelimit"
+	"github.com/troupe-rt/troupe/bridge/httpapi"
 	"github.com/troupe-rt/troupe/cursor"
 	"github.com/troupe-rt/troupe/group"
 	"github.com/troupe-rt/troupe/presence"
@@ -48,6 +49,10 @@ type Settings struct {
 
 	// JWT says how clients prove who they are. nil: nobody has to.
 	JWT *JWT
+
+	// APIKeys are those that callers of the HTTP API present. Without any, and
+	// without JWT, programs on the node's own machine need none.
+	APIKeys []httpapi.Key
 
 	// Topics are tried in order; the first whose pattern fits a name decides.
 	Topics []Topic
