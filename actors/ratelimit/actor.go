@@ -22,7 +22,8 @@ type actor struct {
 
 	queue  []message // *consume and *alter, in order
 	asking bool
-	stale  bool // what is asked now must not be believed: the key was changed meanwhile
+	taking *take // what is asked, if it is that
+	stale  bool  // what is asked now must not be believed: the key was changed meanwhile
 }
 
 func (l *Limits) newActor(id string) actors.Behavior[message] {
@@ -41,7 +42,7 @@ func (a *actor) Handle(c *actors.Context[message], m message) {
 		a.onConsume(m)
 	case *alter:
 		a.enqueue(m)
-	case *taken:
+	case *take:
 		a.onTaken(m)
 	case *altered:
 		a.onAltered(m)
@@ -54,12 +55,16 @@ func (a *actor) Handle(c *actors.Context[message], m message) {
 
 // Flush is called when the mailbox ran dry: what gathered is asked together.
 func (a *actor) Flush(c *actors.Context[message]) {
+	if a.taking != nil && a.taking.dropped.Load() {
+		a.asking, a.taking = false, nil
+		a.forget()
+	}
 	for !a.asking && len(a.queue) > 0 {
 		if m, ok := a.queue[0].(*alter); ok {
 			a.queue = a.queue[1:]
 			a.alter(c, m)
 		} else {
-			a.take(c)
+			a.take()
 		}
 	}
 	if len(a.queue) == 0 {
@@ -102,8 +107,8 @@ func (a *actor) decide(m *consume) bool {
 }
 
 // take asks the Store for what waits, up to the next alter.
-func (a *actor) take(c *actors.Context[message]) {
-	t := &take{limit: a.lim.policy.Name}
+func (a *actor) take() {
+	t := newTake(a.lim.policy.Name, a.face.ref, a.l.clock())
 	n, points := 0, 0
 	for ; n < len(a.queue); n++ {
 		m, ok := a.queue[n].(*consume)
@@ -122,41 +127,34 @@ func (a *actor) take(c *actors.Context[message]) {
 	if len(t.wants) == 0 {
 		return
 	}
-	held := a.holding()
-	t.wants[len(t.wants)-1].Ahead = a.share.next(a.l.clock(), a.lim.terms.Lease*1000, held, points, a.lim.policy.Lease)
-	a.asking, a.stale = true, false
-	a.ask(c, t)
+	t.wants[len(t.wants)-1].Ahead = a.share.next(t.since, a.lim.terms.Lease*1000, a.holding(), points, a.lim.policy.Lease)
+	a.asking, a.taking, a.stale = true, t, false
+	a.ask(t)
 }
 
-// ask takes from the Store: a local one at once, another one off the actor.
-func (a *actor) ask(c *actors.Context[message], t *take) {
-	lim, l := a.lim, a.l
+// ask takes from the Store: a local one at once, another one in line.
+func (a *actor) ask(t *take) {
+	l, p := a.l, &a.lim.policy
 	if l.local {
-		sent := l.clock()
-		grants, err := l.cfg.Store.Take(context.Background(), lim.policy, t.wants)
-		a.onTaken(&taken{t, outcome{grants, sent, err}})
+		t.sent = t.since
+		t.grants, t.err = l.cfg.Store.Take(context.Background(), *p, t.wants)
+		a.onTaken(t)
 		return
 	}
-	line := l.line(lim, l.cfg.Store.Place(lim.policy, a.key))
-	c.Go(func(context.Context) message { return &taken{t, line.take(t.wants)} },
-		func(err error) message { return &taken{t, outcome{err: err}} })
+	if err := l.line(a.lim, l.cfg.Store.Place(*p, a.key)).add(t); err != nil { // else t is the line's
+		t.err = err
+		a.onTaken(t)
+	}
 }
 
-func (a *actor) onTaken(m *taken) {
-	a.asking = false
-	if m.err == nil && !m.take.fits(m.grants) {
-		m.err = errAnswer
+func (a *actor) onTaken(t *take) {
+	if t == a.taking {
+		a.asking, a.taking = false, nil
+		if t.check(); t.err == nil && !a.stale {
+			a.learn(t.wants, t.outcome)
+		}
 	}
-	if m.err != nil {
-		m.take.fail(refusal(m.take.limit, m.err))
-		return
-	}
-	if !a.stale {
-		a.learn(m.take.wants, m.outcome)
-	}
-	held := a.holding()
-	a.lim.metrics.took(m.take.wants, m.grants)
-	m.take.settle(a.lim.terms, m.grants, held)
+	t.finish(a.lim, a.holding())
 }
 
 // learn shows what the last answer says, if that is of use.

@@ -34,11 +34,10 @@ func (c *call) answer(r Result, err error) {
 func (c *call) gone() bool { return c.state.Load() == left }
 
 // spares are what calls use again. Each Limits has its own.
-type spares struct{ wakes, timers, dones sync.Pool }
+type spares struct{ wakes, timers sync.Pool }
 
 func (s *spares) init() {
 	s.wakes.New = func() any { return make(chan struct{}, 1) }
-	s.dones.New = func() any { return make(chan outcome, 1) }
 	s.timers.New = func() any {
 		t := time.NewTimer(time.Hour)
 		t.Stop()

@@ -56,8 +56,10 @@
 //	consume  command, from Limits      answered with a Result or an error
 //	alter    command, from Limits      a ban, unban or reset
 //	forget   command, from Limits      all keys of a limit were cleared
-//	taken    event, from the Store     what became of consumes
+//	take     event, from a line        what the Store said to consumes that it was asked together
 //	altered  event, from the Store     what became of an alter
+//
+// A line gathers what actors want while the Store is asked, and calls it for many keys at once.
 //
 // A key's actor shows what it knows to those who consume, so that most of what is refused or leased does
 // not pass through its mailbox.

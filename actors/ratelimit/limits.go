@@ -143,8 +143,8 @@ func (l *Limits) Policy(name string) (Policy, bool) {
 	return lim.policy, true
 }
 
-// Close refuses what comes from now on, and waits until what was asked for is answered,
-// or until ctx ends; then what the Store is asked is given up.
+// Close refuses what comes from now on and what waits, both with ErrClosed, and returns when
+// what the Store was asked is answered. When ctx ends before that it is given up.
 func (l *Limits) Close(ctx context.Context) error {
 	err := l.keeper.Close(ctx)
 	l.closed.Store(true)
@@ -159,7 +159,9 @@ func (l *Limits) Close(ctx context.Context) error {
 	select {
 	case <-done:
 	case <-ctx.Done():
-		l.stop() // the Store returns soon
+		if l.stop(); err == nil { // the Store returns soon
+			err = fmt.Errorf("ratelimit: close: %w", ctx.Err())
+		}
 		<-done
 	}
 	l.stop()

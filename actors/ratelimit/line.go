@@ -21,29 +21,12 @@ type line struct {
 	lim *limit
 
 	mu      sync.Mutex
-	waiting []*entry
+	waiting []*take
 	calls   int
 }
 
-// An entry is what one key wants. Its wants stay together.
-type entry struct {
-	wants []Want
-	since int64
-	done  chan outcome // has room for one
-}
-
-// take returns the answer when it is there, which is within Config.Timeout.
-func (n *line) take(wants []Want) outcome {
-	e := &entry{wants: wants, since: n.l.clock(), done: n.l.spares.dones.Get().(chan outcome)}
-	if err := n.add(e); err != nil {
-		return outcome{err: err}
-	}
-	o := <-e.done
-	n.l.spares.dones.Put(e.done)
-	return o
-}
-
-func (n *line) add(e *entry) error {
+// add files a take, which is answered within Config.Timeout, or says why not.
+func (n *line) add(t *take) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.l.closed.Load() {
@@ -52,7 +35,7 @@ func (n *line) add(e *entry) error {
 	if len(n.waiting) >= maxLined {
 		return errOverloaded
 	}
-	n.waiting = append(n.waiting, e)
+	n.waiting = append(n.waiting, t)
 	if n.calls < maxCalls {
 		n.calls++
 		n.l.calls.Go(n.run)
@@ -67,8 +50,8 @@ func (n *line) run() {
 	}
 }
 
-// next takes entries off the line, or ends the run.
-func (n *line) next() []*entry {
+// next gets takes off the line, or ends the run.
+func (n *line) next() []*take {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	count, wants := 0, 0
@@ -89,17 +72,17 @@ func (n *line) next() []*entry {
 
 // call asks for a batch and hands out the answers. What has waited for so long that the
 // answer would come too late is not asked for.
-func (n *line) call(batch []*entry) {
+func (n *line) call(batch []*take) {
 	sent := n.l.clock()
-	var wants []Want
+	wants := make([]Want, 0, len(batch))
 	asked := batch[:0]
-	for _, e := range batch {
-		if sent-e.since > int64(n.l.patience) {
-			e.done <- outcome{err: errTimeout}
+	for _, t := range batch {
+		if sent-t.since > int64(n.l.patience) {
+			n.answer(t, outcome{err: errTimeout})
 			continue
 		}
-		wants = append(wants, e.wants...)
-		asked = append(asked, e)
+		wants = append(wants, t.wants...)
+		asked = append(asked, t)
 	}
 	if len(asked) == 0 {
 		return
@@ -108,12 +91,23 @@ func (n *line) call(batch []*entry) {
 	if err == nil && len(grants) != len(wants) {
 		err = errAnswer
 	}
-	for _, e := range asked {
+	for _, t := range asked {
 		o := outcome{sent: sent, err: err}
 		if err == nil {
-			o.grants, grants = grants[:len(e.wants):len(e.wants)], grants[len(e.wants):]
+			o.grants, grants = grants[:len(t.wants):len(t.wants)], grants[len(t.wants):]
 		}
-		e.done <- o
+		n.answer(t, o)
+	}
+}
+
+// answer tells the key's actor, whose mailbox may be full and who may be gone: then the
+// callers are told all the same, and the actor finds out.
+func (n *line) answer(t *take, o outcome) {
+	t.outcome = o
+	if err := t.from.Tell(t); err != nil {
+		t.finish(n.lim, 0)
+		t.dropped.Store(true)
+		_ = t.from.Tell(&forget{}) // if that does not fit, it has enough to wake up for
 	}
 }
 

@@ -17,23 +17,18 @@ type alter struct {
 	call
 }
 
-// A taken is an event: the Store answered what a take asked.
-type taken struct {
-	take *take
-	outcome
-}
-
 // An altered is an event: the Store did what an alter asked, or not.
 type altered struct {
 	alter *alter
 	err   error
 }
 
-// A forget is a command: what is known of keys of this limit may be wrong.
+// A forget is a command: what is known of keys of this limit may be wrong. With no
+// limit it only wakes.
 type forget struct{ limit string }
 
 func (m *consume) Refuse(err error) { m.answer(Result{}, refusal(m.limit, err)) }
 func (m *alter) Refuse(err error)   { m.answer(Result{}, refusal(m.limit, err)) }
-func (m *taken) Refuse(err error)   { m.take.fail(refusal(m.take.limit, err)) }
+func (m *take) Refuse(err error)    { m.fail(refusal(m.limit, err)) }
 func (m *altered) Refuse(err error) { m.alter.Refuse(err) }
 func (*forget) Refuse(error)        {}

@@ -1,20 +1,40 @@
 package ratelimit
 
+import (
+	"sync/atomic"
+
+	"github.com/troupe-rt/troupe/actors"
+)
+
 // maxRun bounds the wants of one key in one call of the Store.
 const maxRun = 64
 
-// A take is consumes of one key that go to the Store together.
+// A take is consumes of one key that go to the Store together, and then an event: what became of them.
 type take struct {
 	limit string
 	wants []Want
 	calls []*consume // in the order of wants, Count of each; of one that only looks, one
+	since int64      // when it was made
+
+	from    actors.Ref[message]
+	dropped atomic.Bool // answered without the actor
+	outcome
+
+	firstWant [1]Want
+	firstCall [1]*consume
 }
 
-// An outcome is what became of a take. sent is before the Store decided.
+// An outcome is what the Store answered. sent is before it decided.
 type outcome struct {
 	grants []Grant
 	sent   int64
 	err    error
+}
+
+func newTake(limit string, from actors.Ref[message], since int64) *take {
+	t := &take{limit: limit, from: from, since: since}
+	t.wants, t.calls = t.firstWant[:0], t.firstCall[:0]
+	return t
 }
 
 // add files a consume behind the others, or returns false: there are enough.
@@ -32,12 +52,12 @@ func (t *take) add(key string, m *consume) bool {
 	return true
 }
 
-// fits reports whether grants can be the answer.
-func (t *take) fits(grants []Grant) bool {
-	if len(grants) != len(t.wants) {
+// fits reports whether the grants can be the answer.
+func (t *take) fits() bool {
+	if len(t.grants) != len(t.wants) {
 		return false
 	}
-	for i, g := range grants {
+	for i, g := range t.grants {
 		w := t.wants[i]
 		if g.Allowed < 0 || g.Allowed > w.Count || g.Leased < 0 || g.Leased > w.Ahead || g.Remaining < 0 ||
 			g.Next < 0 || g.Reset < 0 || g.LeaseFor < 0 {
@@ -47,13 +67,25 @@ func (t *take) fits(grants []Grant) bool {
 	return true
 }
 
-// settle answers every caller. held are points that the node has leased.
-func (t *take) settle(terms Terms, grants []Grant, held int) {
+// check makes an answer that can not be an error.
+func (t *take) check() {
+	if t.err == nil && !t.fits() {
+		t.err = errAnswer
+	}
+}
+
+// finish answers every caller. held are points that the node has leased.
+func (t *take) finish(lim *limit, held int) {
+	if t.check(); t.err != nil {
+		t.fail(refusal(t.limit, t.err))
+		return
+	}
+	lim.metrics.took(t.wants, t.grants)
 	calls := t.calls
-	for i := range grants {
+	for i := range t.grants {
 		n := max(t.wants[i].Count, 1)
 		for j, m := range calls[:n] {
-			m.answer(t.wants[i].result(j, &grants[i], terms, held), nil)
+			m.answer(t.wants[i].result(j, &t.grants[i], lim.terms, held), nil)
 		}
 		calls = calls[n:]
 	}

@@ -70,7 +70,8 @@
 // (TestLimitsLinearizable, TestLimitsHoldInTime). A hash expires by itself when all points are back and no block
 // is left, at most a minute late, and never before (TestLimitKeysExpire, TestLimitKeyStaysAndGoes). What can not be
 // understood counts as not there (TestLimitPoisonedKeys). A Redis that was emptied has all points again
-// (TestLimitsOfEmptiedRedis), and so has a key that Redis evicted. Clear looks through all keys of Redis, in
+// (TestLimitsOfEmptiedRedis), and so has a key that Redis evicted; a replica that takes over has again what
+// it did not hear of. Clear looks through all keys of Redis, in
 // small steps.
 //
 // # Rosters
