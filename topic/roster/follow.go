@@ -22,12 +22,6 @@ func (a *actor) ensure(c *actors.Context[message]) {
 	}
 }
 
-// A moment is a version of an epoch.
-type moment struct {
-	epoch   string
-	version uint64
-}
-
 // never is a moment that no answer is known to have.
 var never = moment{version: math.MaxUint64}
 
@@ -97,8 +91,7 @@ func (a *actor) loaded(c *actors.Context[message], m *loaded) {
 	if m.snapshot.Closed {
 		a.state.epoch = m.snapshot.Epoch
 		a.shut()
-	} else if first, same := !a.state.known, a.state.same(m.snapshot); a.state.adopt(m.snapshot) {
-		a.compare()
+	} else if first, same := !a.state.known, a.state.same(m.snapshot); a.adopt(m.snapshot) {
 		if !first && !same || first && a.out.Len() > 0 {
 			a.r.m.resyncs.Inc()
 			a.out.Send(a.face.State(a.seen(), ""))
@@ -110,6 +103,19 @@ func (a *actor) loaded(c *actors.Context[message], m *loaded) {
 	}
 	a.admit()
 	a.admitWatchers()
+}
+
+// adopt takes the roster as the Store has it, and reports whether it did.
+func (a *actor) adopt(n Snapshot) bool {
+	did, back := a.state.adopt(n)
+	if back { // the Store may also have members of ours again who have left
+		a.local.disown(a.state.members)
+		a.local.doubtAll(false)
+	}
+	if did {
+		a.compare()
+	}
+	return did
 }
 
 // compare looks whether the roster has what the Store was told of us.
@@ -281,10 +287,10 @@ func (a *actor) restored(c *actors.Context[message], m *restored) {
 // lookWithin looks at the roster within a time.
 func (a *actor) lookWithin(c *actors.Context[message], d time.Duration) {
 	if d < time.Millisecond {
-		a.look(c, look{})
+		a.look(c, look{whole: true})
 		return
 	}
-	c.After(rand.N(d), look{})
+	c.After(rand.N(d), look{whole: true})
 }
 
 // A sink hands over what the Relay brings.

@@ -163,11 +163,14 @@ func (l *local) disown(keys map[string][]byte) {
 	}
 }
 
+// maxBytes bounds the keys and values of a batch, which a Store relays in one frame.
+const maxBytes = 4 << 20
+
 // batch takes what is to be written, at most MaxOps. Those who turn out to need
 // nothing are settled.
 func (l *local) batch() (batch []*mine, ops []Op, settled []*mine) {
 	rest := l.dirty
-	for len(rest) > 0 && len(batch) < MaxOps {
+	for bytes := 0; len(rest) > 0 && len(batch) < MaxOps && bytes < maxBytes; {
 		m := rest[0]
 		rest = rest[1:]
 		m.marked = false
@@ -178,6 +181,7 @@ func (l *local) batch() (batch []*mine, ops []Op, settled []*mine) {
 		m.busy = true
 		batch = append(batch, m)
 		ops = append(ops, Op{Key: m.key, Value: m.wanted()})
+		bytes += len(m.key) + len(m.wanted())
 	}
 	l.dirty = append(l.dirty[:0], rest...)
 	clear(l.dirty[len(l.dirty):cap(l.dirty)])

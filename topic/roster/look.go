@@ -8,21 +8,30 @@ import (
 	"github.com/troupe-rt/troupe/actors"
 )
 
-// look asks the Store where the roster stands.
+// look asks the Store where the roster stands, or, after what may have set the Store
+// back, for the whole roster too: it may give numbers a second time.
 func (a *actor) look(c *actors.Context[message], m look) {
 	if m.timed {
 		a.timed = false
 	}
-	if !a.inUse() || a.checking || !a.state.known {
+	if !a.inUse() || !a.state.known {
+		return
+	}
+	if m.whole {
+		a.missed(never)
+		a.ensure(c)
+	}
+	if a.checking {
 		return
 	}
 	a.checking = true
+	at := moment{a.state.epoch, a.state.version}
 	calls, life := a.calls, a.r.cfg.Life()
 	c.Go(func(ctx context.Context) message {
 		ctx, cancel := context.WithTimeout(ctx, a.r.cfg.Timeout)
 		defer cancel()
 		s, err := a.r.cfg.Store.Check(ctx, a.name)
-		return &checked{s, calls, life, m.timed, err}
+		return &checked{s, at, calls, life, m.timed, err}
 	}, func(err error) message { return &checked{err: err} })
 }
 
@@ -35,6 +44,8 @@ func (a *actor) checked(c *actors.Context[message], m *checked) {
 		return
 	}
 	switch s := m.standing; {
+	case s.Epoch == m.at.epoch && s.Version < m.at.version: // it lost what it had
+		a.missed(never)
 	case s.Epoch != a.state.epoch || s.Closed != a.state.closed:
 		a.missed(moment{s.Epoch, s.Version})
 	case s.Version > a.state.version:

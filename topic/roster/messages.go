@@ -49,7 +49,7 @@ type (
 	reborn struct{}
 	reread struct{}
 	check  struct{ after time.Duration }
-	look   struct{ timed bool }
+	look   struct{ timed, whole bool }
 
 	// applied is the Store's answer to a batch.
 	applied struct {
@@ -67,10 +67,11 @@ type (
 		err      error
 	}
 
-	// checked is its answer to "where do you stand?". Calls is how many batches
-	// had been written when it was asked.
+	// checked is its answer to "where do you stand?". At is what was known, and
+	// calls how many batches had been written, when it was asked.
 	checked struct {
 		standing Standing
+		at       moment
 		calls    uint64
 		life     string
 		timed    bool

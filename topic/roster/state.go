@@ -1,5 +1,10 @@
 package roster
 
+import (
+	"bytes"
+	"maps"
+)
+
 // maxAhead bounds the versions that are kept until those before them have come.
 const maxAhead = 256
 
@@ -15,6 +20,13 @@ type state struct {
 	ahead map[uint64][]Change // of the epoch of
 	of    string
 	asked uint64 // the last that was ahead when the Store was asked for the roster
+	had   moment // what was known then
+}
+
+// A moment is a version of an epoch.
+type moment struct {
+	epoch   string
+	version uint64
 }
 
 // A verdict says what became of a version that was learned of.
@@ -97,11 +109,13 @@ func (s *state) take(changes []Change) []Moved {
 	return moved
 }
 
-// adopt replaces the roster by what the Store says, and reports whether it did:
-// not if it is older than what is known.
-func (s *state) adopt(n Snapshot) bool {
-	if s.known && s.epoch == n.Epoch && n.Version < s.version && !n.Closed {
-		return false
+// adopt replaces the roster by what the Store says, and reports whether it did: not
+// if more has become known since it was asked. Back tells that the Store has lost
+// versions which were known then: it gives their numbers a second time.
+func (s *state) adopt(n Snapshot) (did, back bool) {
+	back = n.Epoch == s.had.epoch && n.Version < s.had.version
+	if s.known && s.epoch == n.Epoch && n.Version < s.version && !n.Closed && !back {
+		return false, false
 	}
 	s.epoch, s.version, s.closed, s.known, s.members = n.Epoch, n.Version, n.Closed, true, n.Members
 	if s.members == nil {
@@ -113,12 +127,15 @@ func (s *state) adopt(n Snapshot) bool {
 		}
 	}
 	s.rev++
-	return true
+	return true, back
 }
 
 // ask notes that the Store is asked for the roster.
 func (s *state) ask() {
-	s.asked = 0
+	s.asked, s.had = 0, moment{}
+	if s.known {
+		s.had = moment{s.epoch, s.version}
+	}
 	for version := range s.ahead {
 		s.asked = max(s.asked, version)
 	}
@@ -132,5 +149,6 @@ func (s *state) shut() {
 
 // same reports whether a snapshot says nothing new.
 func (s *state) same(n Snapshot) bool {
-	return s.known && s.epoch == n.Epoch && s.version == n.Version && s.closed == n.Closed
+	return s.known && s.epoch == n.Epoch && s.version == n.Version && s.closed == n.Closed &&
+		maps.EqualFunc(s.members, n.Members, bytes.Equal)
 }
