@@ -284,13 +284,17 @@ func (a *actor) restored(c *actors.Context[message], m *restored) {
 	a.lookWithin(c, a.r.spread())
 }
 
+// maxCounts is how often our members are counted after an interruption, until nothing is
+// under way.
+const maxCounts = 5
+
 // lookWithin looks at the roster within a time.
 func (a *actor) lookWithin(c *actors.Context[message], d time.Duration) {
 	if d < time.Millisecond {
-		a.look(c, look{whole: true})
+		a.look(c, look{whole: true, counts: maxCounts})
 		return
 	}
-	c.After(rand.N(d), look{whole: true})
+	c.After(rand.N(d), look{whole: true, counts: maxCounts})
 }
 
 // A sink hands over what the Relay brings.

@@ -31,7 +31,7 @@ func (a *actor) look(c *actors.Context[message], m look) {
 		ctx, cancel := context.WithTimeout(ctx, a.r.cfg.Timeout)
 		defer cancel()
 		s, err := a.r.cfg.Store.Check(ctx, a.name)
-		return &checked{s, at, calls, life, m.timed, err}
+		return &checked{s, at, calls, life, m, err}
 	}, func(err error) message { return &checked{err: err} })
 }
 
@@ -51,13 +51,24 @@ func (a *actor) checked(c *actors.Context[message], m *checked) {
 	case s.Version > a.state.version:
 		a.await(c, s.Version)
 	}
-	if n, sure := a.local.shown(); sure && !a.writing && m.calls == a.calls && m.life == a.r.cfg.Life() && n != m.standing.Lives[m.life] {
+	a.compareCount(c, m)
+	a.adoptOrphans(c, m.standing.Lives)
+}
+
+// compareCount looks whether the Store has as many members of ours as we show. While
+// that is changing it can not be told.
+func (a *actor) compareCount(c *actors.Context[message], m *checked) {
+	n, sure := a.local.shown()
+	sure = sure && !a.writing && m.calls == a.calls && m.life == a.r.cfg.Life()
+	switch {
+	case sure && n != m.standing.Lives[m.life]:
 		a.local.disown(a.state.members)
 		a.local.doubtAll(false)
-	} else if m.timed && sure {
+	case sure && m.look.timed:
 		a.shaky = max(a.shaky-1, 0)
+	case !sure && m.look.counts > 0:
+		c.After(retryWait, look{counts: m.look.counts - 1})
 	}
-	a.adoptOrphans(c, m.standing.Lives)
 }
 
 // adoptOrphans drops what lives show that no node has, now and at the look before.

@@ -49,7 +49,10 @@ type (
 	reborn struct{}
 	reread struct{}
 	check  struct{ after time.Duration }
-	look   struct{ timed, whole bool }
+	look   struct {
+		timed, whole bool
+		counts       int // how often to try to count our members once nothing is under way
+	}
 
 	// applied is the Store's answer to a batch.
 	applied struct {
@@ -74,7 +77,7 @@ type (
 		at       moment
 		calls    uint64
 		life     string
-		timed    bool
+		look     look
 		err      error
 	}
 

@@ -111,9 +111,10 @@ func (s *state) take(changes []Change) []Moved {
 
 // adopt replaces the roster by what the Store says, and reports whether it did: not
 // if more has become known since it was asked. Back tells that the Store has lost
-// versions which were known then: it gives their numbers a second time.
+// versions which were known: it gives their numbers a second time.
 func (s *state) adopt(n Snapshot) (did, back bool) {
-	back = n.Epoch == s.had.epoch && n.Version < s.had.version
+	forked := s.known && n.Epoch == s.epoch && n.Version == s.version && !n.Closed && !s.same(n)
+	back = forked || n.Epoch == s.had.epoch && n.Version < s.had.version
 	if s.known && s.epoch == n.Epoch && n.Version < s.version && !n.Closed && !back {
 		return false, false
 	}

@@ -73,6 +73,7 @@ func TestState(t *testing.T) {
 		{"a second one does not, its versions begin anew", []string{"load e 1 a=1", "e 2 -a", "f 1 +b=1"}, "true taken 2:a:1> foreign", "e 2"},
 		{"an older roster is not taken", []string{"load e 3 a=1", "load e 2 b=1"}, "true false", "e 3 a=1"},
 		{"one that is older than when it was asked for is: the Store went back", []string{"load e 3 a=1", "ask", "load e 2 b=1", "e 3 +c=1"}, "true backtrue taken 3:c:>1", "e 3 b=1 c=1"},
+		{"one with the same number that is another: the Store went back", []string{"load e 3 a=1", "ask", "load e 3 a=1", "load e 3 b=1"}, "true true backtrue", "e 3 b=1"},
 		{"what became known since it was asked for stays", []string{"load e 3 a=1", "ask", "e 4 +b=1", "load e 3 a=1"}, "true taken 4:b:>1 false", "e 4 a=1 b=1"},
 		{"a closed roster takes nothing of its epoch", []string{"load e 1 a=1", "shut", "e 2 +b=1"}, "true old", "e 1"},
 		{"but opens under another", []string{"load e 1 a=1", "shut", "f 1 +b=1", "load f 1 b=1"}, "true foreign true", "f 1 b=1"},
