@@ -84,9 +84,10 @@ func (p Policy) WithDefaults() Policy {
 func (p Policy) Faults() []error {
 	var faults []error
 	add := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	// Of what topic.Policy shares only the pattern is asked for.
-	for _, err := range (topic.Policy{Match: p.Match}).WithDefaults().Faults() {
-		faults = append(faults, err)
+	if p.Match != "" {
+		if err := topic.CheckPattern(p.Match); err != nil {
+			add("match: %w", err)
+		}
 	}
 	if p.Throttle != -1 && (p.Throttle < 0 || p.Throttle > time.Minute) {
 		add("cursors.throttle: %s is not within 0 to 1m (-1 is none)", p.Throttle)

@@ -136,7 +136,7 @@ func TestOutageOnRedis(t *testing.T) {
 // A counter is an Outlet that counts.
 type counter struct {
 	viewer
-	frames, items int
+	frames int
 }
 
 func (c *counter) Deliver(_ string, b *topic.Batch) {

@@ -29,6 +29,6 @@ type forget struct{ limit string }
 
 func (m *consume) Refuse(err error) { m.answer(Result{}, refusal(m.limit, err)) }
 func (m *alter) Refuse(err error)   { m.answer(Result{}, refusal(m.limit, err)) }
-func (m *take) Refuse(err error)    { m.fail(refusal(m.limit, err)) }
+func (t *take) Refuse(err error)    { t.fail(refusal(t.limit, err)) }
 func (m *altered) Refuse(err error) { m.alter.Refuse(err) }
 func (*forget) Refuse(error)        {}
