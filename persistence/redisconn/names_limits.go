@@ -1,24 +1,24 @@
 package redisconn
 
-import (
-	"fmt"
-	"hash/fnv"
-	"strings"
-)
+import "strings"
 
 // LimitPlaces is over how many slots the keys of a limit are spread.
 const LimitPlaces = 64
 
-// LimitPlace is the place of a key: keys with the same one share a slot.
+// LimitPlace is the place of a key: keys with the same one share a slot. It is its FNV-1a hash.
 func LimitPlace(key string) int {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(key))
-	return int(h.Sum32() % LimitPlaces)
+	h := uint32(2166136261)
+	for i := range len(key) {
+		h = (h ^ uint32(key[i])) * 16777619
+	}
+	return int(h % LimitPlaces)
 }
 
 // Limit is the hash of what was consumed of a key of a limit.
 func (n Names) Limit(limit, key string) string {
-	return fmt.Sprintf("%s{%s/%02x}:limit:%s", n.prefix, escape.Replace(limit), LimitPlace(key), key)
+	const digits = "0123456789abcdef"
+	place := LimitPlace(key)
+	return n.prefix + "{" + escape.Replace(limit) + "/" + digits[place/16:place/16+1] + digits[place%16:place%16+1] + "}:limit:" + key
 }
 
 // LimitPattern is what SCAN finds all keys of a limit by.
