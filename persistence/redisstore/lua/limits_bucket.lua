@@ -2,7 +2,7 @@
 -- slot ends.
 local FIELD = 'bucket'
 local token, rate = tonumber(ARGV[5]), tonumber(ARGV[6])
-local size = points * token
+local TOKEN, size = ARGV[5], points * token
 local debt, at, leased, slot
 
 local function drain(till, least)
@@ -15,9 +15,19 @@ local function settle(text)
 	debt, at, leased, slot = 0, now, 0, 0
 	if not text then return end
 	local d, a, u, l, s = match(text, '^(%d+) (%d+) (%d+)$')
-	if d then l, s = 0, 0 else d, a, u, l, s = match(text, '^(%d+) (%d+) (%d+) (%d+) (%d+)$') end
-	d, a, u, l, s = tonumber(d), tonumber(a), tonumber(u), tonumber(l), tonumber(s)
-	if not s or u == 0 or max(d, a, u, l, s) > MAX then return end
+	if d then
+		d, a, l, s = tonumber(d), tonumber(a), 0, 0
+		if u == TOKEN and a <= now and d <= size then -- as it mostly is
+			d = d - min(now - a, interval) * rate
+			debt = d > 0 and d or 0
+			return
+		end
+	else
+		d, a, u, l, s = match(text, '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+		d, a, l, s = tonumber(d), tonumber(a), tonumber(l), tonumber(s)
+	end
+	u = tonumber(u)
+	if not u or u == 0 or max(d, a, u, l, s) > MAX then return end
 	local odd = u ~= token
 	if odd then d = min(ceil(d / u), points) * token end
 	odd = odd or a > now or s > now + life or l > points or d > size
