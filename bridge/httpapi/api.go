@@ -165,10 +165,11 @@ func (a *api) explain(w http.ResponseWriter, name string, err error) *Problem {
 	return &p
 }
 
-// encode writes data as it was published: what duplicate names in it mean is not for this
-// package to say.
+// encode writes data as it was published, but for spaces: what duplicate names and lone
+// surrogates in it mean is not for this package to say.
 func encode(answer any) ([]byte, error) {
-	body, err := json.Marshal(answer, json.Deterministic(true), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	body, err := json.Marshal(answer, json.Deterministic(true), jsontext.AllowDuplicateNames(true),
+		jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(true))
 	if err != nil {
 		return nil, err
 	}

@@ -155,7 +155,7 @@ func TestTwoNodes(t *testing.T) {
 	b.want("DELETE", "/groups/lobby%3A1", "", 204, "")
 	eventually(t, "close", func() error {
 		if !ann.has("hello") || !ann.has("close") {
-			return fmt.Errorf("heard %v", ann.heard)
+			return fmt.Errorf("heard %v", ann.words())
 		}
 		return nil
 	})

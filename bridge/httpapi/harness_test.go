@@ -160,11 +160,13 @@ func (e *ear) Joined(string, any, topic.Joined)          {}
 func (e *ear) Left(string, any)                          {}
 func (e *ear) Closed(string, error)                      {}
 
-func (e *ear) has(name string) bool {
+func (e *ear) words() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.Contains(e.heard, name)
+	return slices.Clone(e.heard)
 }
+
+func (e *ear) has(name string) bool { return slices.Contains(e.words(), name) }
 
 // join has somebody join a group, and hear of it.
 func (a *api) join(name, identity, role string) *ear {
