@@ -88,8 +88,9 @@ type limit struct {
 	metrics *limitMetrics
 	faces   faces
 
-	mu    sync.RWMutex
-	lines map[int]*line // by Place
+	mu     sync.RWMutex
+	lines  map[int]*line // by Place
+	closed bool
 }
 
 // Start checks the configuration and takes up work. The error joins everything that is
@@ -149,7 +150,7 @@ func (l *Limits) Close(ctx context.Context) error {
 	err := l.keeper.Close(ctx)
 	l.closed.Store(true)
 	for _, lim := range l.limits {
-		lim.barrier()
+		lim.close()
 	}
 	if err != nil {
 		l.stop()
@@ -168,13 +169,15 @@ func (l *Limits) Close(ctx context.Context) error {
 	return err
 }
 
-// barrier returns when no line can begin a call any more that did not see Limits.closed.
-func (lim *limit) barrier() {
-	lim.mu.RLock()
-	defer lim.mu.RUnlock()
+// close lets no line begin a call any more.
+func (lim *limit) close() {
+	lim.mu.Lock()
+	defer lim.mu.Unlock()
+	lim.closed = true
 	for _, n := range lim.lines {
 		n.mu.Lock()
-		n.mu.Unlock() //nolint:staticcheck // to wait for who holds it
+		n.closed = true
+		n.mu.Unlock()
 	}
 }
 
@@ -189,7 +192,7 @@ func (l *Limits) line(lim *limit, place int) *line {
 	lim.mu.Lock()
 	defer lim.mu.Unlock()
 	if n = lim.lines[place]; n == nil {
-		n = &line{l: l, lim: lim}
+		n = &line{l: l, lim: lim, closed: lim.closed}
 		lim.lines[place] = n
 	}
 	return n

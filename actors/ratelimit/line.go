@@ -23,13 +23,14 @@ type line struct {
 	mu      sync.Mutex
 	waiting []*take
 	calls   int
+	closed  bool
 }
 
 // add files a take, which is answered within Config.Timeout, or says why not.
 func (n *line) add(t *take) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.l.closed.Load() {
+	if n.closed {
 		return ErrClosed
 	}
 	if len(n.waiting) >= maxLined {
