@@ -141,6 +141,11 @@ func reopens(w *world) {
 	if err := w.last().Reopen(ctx, "g"); err != nil {
 		w.Fatal(err)
 	}
+	for _, n := range w.nodes { // nobody has joined anew that would tell them
+		if err := n.Publish(ctx, "g", "hi", nil); err != nil {
+			w.Errorf("says to a group that was opened again: %v", err)
+		}
+	}
 	w.count("g", 0)
 	ann := w.first().join(w, "g", "ann", "")
 	ann.hears(w, "join ann member 1", "members ann")

@@ -163,6 +163,10 @@ func (a *actor) Flush(c *actors.Context[message]) {
 		a.ensure(c)
 	}
 	a.serve()
+	if len(a.says) > 0 {
+		a.ensure(c)
+		a.serve()
+	}
 	a.write(c)
 	if a.behind && a.r.local { // its answer is here already
 		a.ensure(c)

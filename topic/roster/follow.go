@@ -265,10 +265,17 @@ func (a *actor) serve() {
 		}
 		a.reads = nil
 	}
-	for _, s := range a.says {
+	waiting := a.says
+	a.says = nil
+	for _, s := range waiting {
+		if a.state.closed && (!s.looked || a.loading || a.behind) { // it may have been opened since
+			a.behind = a.behind || !s.looked && !a.loading
+			s.looked = true
+			a.says = append(a.says, s)
+			continue
+		}
 		a.say(s)
 	}
-	a.says = nil
 	for _, j := range a.settling {
 		a.join(j)
 	}

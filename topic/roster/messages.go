@@ -40,8 +40,9 @@ type (
 
 	// say is a Word from this node.
 	say struct {
-		word Word
-		done func(error)
+		word   Word
+		done   func(error)
+		looked bool // whether the roster is closed has been asked
 	}
 
 	// reborn tells that the node has another life, check that the Store may have
