@@ -176,7 +176,7 @@ func TestScenariosAreSound(t *testing.T) {
 		case suite.ResumeStorm:
 			ok = ok && s.Missed > 0 && s.History
 		case suite.InProcess:
-			ok = s.Program != "" && (s.Count > 0) != (s.Window > 0)
+			ok = s.Program != "" && (s.Count > 0) != (s.Window > 0 || s.Room > 0)
 		}
 		if !ok {
 			t.Errorf("%s lacks something", s.Name)
