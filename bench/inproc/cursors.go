@@ -17,10 +17,8 @@ import (
 	"github.com/troupe-rt/troupe/topic"
 )
 
-const movers = 100
-
-// cursorMoves measures how many moves of 100 cursors one node takes in while another shows
-// them, and how many frames that takes there. In the end the other node has to show where
+// cursorMoves measures how many moves of t.Window cursors one node takes in while another
+// shows them, and how many frames that takes there. In the end the other node has to show where
 // each cursor is.
 func cursorMoves(ctx context.Context, t Task) (map[string]float64, error) {
 	here, err := startNode(ctx, t, "a")
@@ -41,11 +39,11 @@ func cursorMoves(ctx context.Context, t Task) (map[string]float64, error) {
 		return nil, err
 	}
 	m := &meter{}
-	last := make([]string, movers)
+	last := make([]string, t.Window)
 	began := time.Now()
 	figures, err := m.run(ctx, t, runtime.GOMAXPROCS(0), func(measured context.Context, w int) error {
 		for n := 0; measured.Err() == nil; n++ {
-			for i := w; i < movers; i += runtime.GOMAXPROCS(0) {
+			for i := w; i < t.Window; i += runtime.GOMAXPROCS(0) {
 				at := `{"x":` + strconv.Itoa(n) + `,"y":` + strconv.Itoa(i) + `}`
 				if err := here.Cursors().Move(room, cursor.Mover{Key: "m" + strconv.Itoa(i)}, json.RawMessage(at)); err != nil {
 					return err
