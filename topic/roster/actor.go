@@ -45,6 +45,7 @@ type actor struct {
 	following bool
 	follows   bool // frames arrive
 	loading   bool
+	loads     uint64 // readings that were begun
 	again     bool   // and the answer may be older than what is asked for
 	asked     string // the epoch when it was asked
 	resting   bool   // a backend failed; retry is on its way

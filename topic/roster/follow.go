@@ -59,6 +59,7 @@ func (a *actor) followed(c *actors.Context[message], err error) {
 
 func (a *actor) load(c *actors.Context[message]) {
 	a.loading, a.asked, a.behind = true, a.state.epoch, false
+	a.loads++
 	a.state.ask()
 	call := func(ctx context.Context) message {
 		ctx, cancel := context.WithTimeout(ctx, a.r.cfg.Timeout)
@@ -268,9 +269,7 @@ func (a *actor) serve() {
 	waiting := a.says
 	a.says = nil
 	for _, s := range waiting {
-		if a.state.closed && (!s.looked || a.loading || a.behind) { // it may have been opened since
-			a.behind = a.behind || !s.looked && !a.loading
-			s.looked = true
+		if a.state.closed && !a.reread(s) {
 			a.says = append(a.says, s)
 			continue
 		}
@@ -280,6 +279,20 @@ func (a *actor) serve() {
 		a.join(j)
 	}
 	a.settling = nil
+}
+
+// reread reports whether the roster was read since somebody wanted to say something:
+// it may have been opened again, of which no frame tells. An answer that was on its way by
+// then does not count.
+func (a *actor) reread(s *say) bool {
+	if s.load == 0 {
+		s.load = a.loads + 1
+	}
+	if a.loads < s.load {
+		a.behind, a.wants = true, never
+		return false
+	}
+	return a.loads > s.load || !a.loading
 }
 
 // restored looks at the roster after the Relay was interrupted.

@@ -40,9 +40,9 @@ type (
 
 	// say is a Word from this node.
 	say struct {
-		word   Word
-		done   func(error)
-		looked bool // whether the roster is closed has been asked
+		word Word
+		done func(error)
+		load uint64 // the reading of a closed roster that it waits for
 	}
 
 	// reborn tells that the node has another life, check that the Store may have
