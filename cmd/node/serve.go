@@ -25,18 +25,46 @@ func (c *serveCommand) Run(ctx context.Context, m *Main, flags given) error {
 	logger := newLogger(m.Stderr, loaded.Log)
 	raiseFileLimit(logger)
 	redisconn.LogTo(logger)
-	s, err := startServer(ctx, loaded, logger, newExposition())
-	if err != nil {
+	// Who can connect can also end the node gently, so signals are heard before.
+	signals, release := m.signals()
+	defer release()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s, err := startUnless(ctx, cancel, signals, loaded, logger)
+	if s == nil {
 		return err
 	}
 	announce(logger, loaded, s.URL())
 	if m.Serving != nil {
 		m.Serving(s.URL())
 	}
-	signals, release := m.signals()
-	defer release()
 	cause := s.wait(ctx, signals)
 	return errors.Join(cause, s.stop(loaded.DrainTimeout, signals))
+}
+
+// startUnless starts the server, or gives that up at a signal: then there is neither a
+// server nor an error. The server needs ctx for as long as it runs.
+func startUnless(ctx context.Context, cancel func(), signals <-chan os.Signal, loaded *settings.Loaded, logger *slog.Logger) (*server, error) {
+	type started struct {
+		s   *server
+		err error
+	}
+	done := make(chan started, 1)
+	go func() {
+		s, err := startServer(ctx, loaded, logger, newExposition())
+		done <- started{s, err}
+	}()
+	select {
+	case r := <-done:
+		return r.s, r.err
+	case sig := <-signals:
+		logger.Info("stopping before the node has started", "signal", sig.String())
+		cancel()
+		if r := <-done; r.s != nil {
+			r.s.close()
+		}
+		return nil, nil
+	}
 }
 
 // announce tells what a newcomer and an operator have to know.

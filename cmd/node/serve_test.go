@@ -328,3 +328,23 @@ func TestEveryOriginIsAWarning(t *testing.T) {
 		t.Errorf("no warning in\n%s", &p.stderr)
 	}
 }
+
+// TestSignalWhileStarting ends a node that waits for a Redis which does not answer.
+func TestSignalWhileStarting(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }()
+	signals := make(chan os.Signal, 1)
+	signals <- syscall.SIGTERM
+	var stdout, stderr output
+	m := &Main{Args: []string{"--listen", "127.0.0.1:0", "--redis", "redis://" + silent.Addr().String()},
+		Stdout: &stdout, Stderr: &stderr, Signals: signals}
+	began := time.Now()
+	code := m.Run(t.Context())
+	if d := time.Since(began); code != 0 || d > 8*time.Second {
+		t.Errorf("ended with %d after %s\n%s", code, d, &stderr)
+	}
+}
