@@ -175,7 +175,11 @@ func TestCursorsSuiteCatches(t *testing.T) {
 			if at < 0 {
 				t.Fatalf("there is no case %s", name)
 			}
-			if !cursorCatches(t, cursorCases[at], b.faults) {
+			caught := cursorCatches(t, cursorCases[at], b.faults)
+			for tries := 1; !caught && b.faults.gap != nil && tries < 30; tries++ { // who comes last is chance
+				caught = cursorCatches(t, cursorCases[at], b.faults)
+			}
+			if !caught {
 				t.Errorf("%s: case %s did not notice", b.name, name)
 			}
 		}
