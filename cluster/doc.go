@@ -25,7 +25,8 @@
 //   - Who was on a node that is killed leaves for all, each seen once, within 10 s
 //     (TestKilledNodeIsCleanedUpAfter); members of a node that was only cut off are shown
 //     again when it is back (TestPausedNodeShowsItsMembersAgain), those that an emptied
-//     Redis lost are written back (TestRoomsSurviveEmptiedRedis).
+//     Redis lost, also by coming back with older data, are written back
+//     (TestRoomsSurviveEmptiedRedis, TestRoomsSurviveOldRedis).
 //   - The cursors of a node go with it (TestCursorsGoWithTheirNode).
 //   - Rate limits are shared by all nodes, and allow nothing while Redis can not be asked
 //     (TestNodesShareLimits).

@@ -49,6 +49,7 @@
 //	read, locals   commands, from Rosters    answered with the list, with this node's sessions
 //	say            command, from Rosters     answered by done
 //	reborn, check  commands, to all          the life changed; the Store may have changed
+//	reread         command, from Rosters     it was closed or opened here
 //	applied        event, from the Store     a batch was written, or was not
 //	loaded         event, from the Store     the whole list
 //	checked        event, from the Store     where it stands
@@ -57,7 +58,7 @@
 //	relayed        event, from the Relay     a version, a word, or that the list was closed
 //	restored       event, from the Relay     frames may be lost
 //	said           event, from the Relay     words are out
-//	overdue, retry, look, beat, expired      events, from timers
+//	overdue, retry, paced, look, beat, expired   events, from timers
 //
 // # Failure
 //

@@ -269,7 +269,7 @@ func (a *actor) serve() {
 	waiting := a.says
 	a.says = nil
 	for _, s := range waiting {
-		if a.state.closed && !a.reread(s) {
+		if a.state.closed && !a.readSince(s) {
 			a.says = append(a.says, s)
 			continue
 		}
@@ -281,10 +281,10 @@ func (a *actor) serve() {
 	a.settling = nil
 }
 
-// reread reports whether the roster was read since somebody wanted to say something:
+// readSince reports whether the roster was read since somebody wanted to say something:
 // it may have been opened again, of which no frame tells. An answer that was on its way by
 // then does not count.
-func (a *actor) reread(s *say) bool {
+func (a *actor) readSince(s *say) bool {
 	if s.load == 0 {
 		s.load = a.loads + 1
 	}
