@@ -1,0 +1,110 @@
+package pgdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// MinVersion is the oldest major version of Postgres that will do.
+const MinVersion = 14
+
+// A VersionError is what Open fails with when the server is too old.
+type VersionError struct{ Have string }
+
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("pgdb: Postgres %d or newer is needed, and this is %s", MinVersion, e.Have)
+}
+
+// Open connects to Postgres and looks whether it will do. It does not touch the schema: see Migrate. It fails with a
+// *ConfigError, a *VersionError, or what connecting failed with and what to look at.
+func Open(ctx context.Context, cfg Config) (*DB, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	pool, err := parseURL(cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	settle(pool, cfg)
+	db := &DB{single: pool.ConnConfig, plain: cfg.Schema, schema: pgx.Identifier{cfg.Schema}.Sanitize(), timeout: cfg.Timeout,
+		breaker: cfg.Breaker, logger: cfg.Logger, metrics: newMetrics(cfg.Registerer)}
+	if db.pool, err = pgxpool.NewWithConfig(context.WithoutCancel(ctx), pool); err != nil {
+		return nil, fmt.Errorf("pgdb: open: %w", concealed(err))
+	}
+	db.metrics.watch(db.pool)
+	if err := db.look(ctx); err != nil {
+		db.pool.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// settle has the server give up when the caller does, and names the program.
+func settle(p *pgxpool.Config, cfg Config) {
+	ms := strconv.FormatInt(cfg.Timeout.Milliseconds(), 10)
+	params := p.ConnConfig.RuntimeParams
+	params["application_name"] = fmt.Sprintf("troupe %.40s", cfg.Node)
+	params["statement_timeout"], params["lock_timeout"] = ms, ms
+	params["idle_in_transaction_session_timeout"] = strconv.FormatInt(2*cfg.Timeout.Milliseconds(), 10)
+	params["client_encoding"] = "UTF8"
+	params["timezone"] = "UTC"
+	p.ConnConfig.ConnectTimeout = cfg.Timeout
+	p.MaxConns, p.MinConns = int32(cfg.MaxConns), 0
+	p.MaxConnIdleTime = time.Minute
+	p.MaxConnLifetime = time.Hour
+	p.MaxConnLifetimeJitter = 10 * time.Minute
+}
+
+// look asks what the server is.
+func (db *DB) look(ctx context.Context) error {
+	var version int
+	var name, encoding string
+	err := db.Run(ctx, func(ctx context.Context, q Querier) error {
+		return q.QueryRow(ctx, `select current_setting('server_version_num')::int, current_setting('server_version'), current_setting('server_encoding')`).
+			Scan(&version, &name, &encoding)
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("pgdb: open: %w; %s", concealed(err), hint(err, db.Addr()))
+	case version < MinVersion*10000:
+		return &VersionError{Have: name}
+	case encoding != "UTF8":
+		return fmt.Errorf("pgdb: open: the database has the encoding %s, and UTF8 is needed: create it with encoding 'UTF8'", encoding)
+	}
+	return nil
+}
+
+// Addr is host:port of the first server of the URL.
+func (db *DB) Addr() string {
+	return net.JoinHostPort(db.single.Host, strconv.Itoa(int(db.single.Port)))
+}
+
+// concealed leaves out of an error of connecting what pgx puts there of the URL. What it wraps stays.
+func concealed(err error) error {
+	e, ok := errors.AsType[*pgconn.ConnectError](err)
+	if !ok {
+		return err
+	}
+	return &connectError{e}
+}
+
+type connectError struct{ err *pgconn.ConnectError }
+
+func (e *connectError) Error() string {
+	cause := errors.Unwrap(e.err)
+	if cause == nil {
+		return "no connection"
+	}
+	return "no connection: " + cause.Error()
+}
+
+func (e *connectError) Unwrap() error { return e.err }

@@ -1,0 +1,2 @@
+-- placeholder of the first helper
+create table {schema}.topics (name text primary key);
