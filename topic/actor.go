@@ -28,6 +28,7 @@ type actor struct {
 	topics *Topics
 	name   string
 	policy *Policy
+	keep   *keeping
 	m      *policyMetrics
 	state  state
 
@@ -53,7 +54,7 @@ type actor struct {
 func (t *Topics) newActor(name string) actors.Behavior[message] {
 	p := t.policies.find(name)
 	return &actor{
-		topics: t, name: name, policy: p, m: t.metrics.of(p.Match),
+		topics: t, name: name, policy: p, keep: t.keepingOf(p), m: t.metrics.of(p.Match),
 		state: state{name: name, policy: p},
 		relay: relayState{incarnation: t.incarnations.Add(1)},
 	}
@@ -199,7 +200,7 @@ func (a *actor) later(c *actors.Context[message], d time.Duration) {
 // local, else off the actor and back as a message. failed makes the result of a
 // call that panicked.
 func (a *actor) inLog(c *actors.Context[message], call func(context.Context) message, failed func(error) message) {
-	if a.topics.local {
+	if a.keep.local {
 		a.callNow(c, call, failed)
 		return
 	}

@@ -64,6 +64,11 @@ type Policy struct {
 	// Defaults to 1000.
 	History int
 
+	// Store names the Log of Config.Logs that keeps the events.
+	//
+	// Defaults to "", which is Config.Log.
+	Store string
+
 	// TTL is the age at which a kept event is gone.
 	//
 	// Defaults to 0, which keeps events until newer ones push them out.

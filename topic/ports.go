@@ -127,6 +127,14 @@ type Relay interface {
 	Unfollow(topic string)
 }
 
+// A BoundedRelay is a Relay that had better not carry what can be read elsewhere. Of an event
+// with history that is larger the other nodes are told its number, and read it from the Log.
+type BoundedRelay interface {
+	Relay
+	// MaxFrame is how many bytes of events a frame of a topic with history should have.
+	MaxFrame() int
+}
+
 // A Sink takes what a Relay brings. Its methods must not block.
 type Sink interface {
 	// Received hands over a frame, which is the Sink's to keep.

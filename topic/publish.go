@@ -47,7 +47,7 @@ func (a *actor) write(c *actors.Context[message]) {
 		}
 		a.writing = true
 		a.m.batchSize.Observe(float64(len(batch)))
-		log, name, keep := a.topics.cfg.Log, a.name, a.policy.retention()
+		log, name, keep := a.keep.log, a.name, a.policy.retention()
 		a.inLog(c, func(ctx context.Context) message {
 			answer, err := log.Append(ctx, name, entries, keep)
 			if err == nil && len(answer.Results) != len(entries) {
@@ -127,7 +127,7 @@ func (a *actor) take(c *actors.Context[message], epoch string, evs []*Event) {
 		}
 	case len(a.members) == 0 && len(a.joins) == 0:
 		a.forgetOrder() // nobody lacks anything
-	case a.topics.local || foreign:
+	case a.keep.local || foreign:
 		a.behind = true
 		a.repair(c)
 	case !a.behind:

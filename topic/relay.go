@@ -17,9 +17,10 @@ type relayState struct {
 	number      uint64 // of the last frame sent
 	queue       []*Event
 	epoch       string // of the events in queue
+	head        uint64 // the newest number that others were, or are to be, told of
 	sending     bool
 
-	owed bool // a frame did not go out: one must, so that others notice
+	owed bool // a frame did not go out, or was too large: one must tell of it
 
 	following bool
 	asked     bool      // Follow is on its way
@@ -65,7 +66,7 @@ func (a *actor) sendLive(c *actors.Context[message]) {
 
 // relays reports whether the actor has to relay its events itself.
 func (a *actor) relays() bool {
-	return a.topics.cfg.Relay != nil && !(a.topics.relaying && a.policy.HasHistory())
+	return a.topics.cfg.Relay != nil && !(a.keep.relaying && a.policy.HasHistory())
 }
 
 // announce queues events for the other nodes.
@@ -77,11 +78,11 @@ func (a *actor) announce(c *actors.Context[message], epoch string, evs []*Event)
 	if r.epoch != epoch && len(r.queue) > 0 {
 		r.queue, r.number = nil, r.number+1
 	}
-	r.epoch = epoch
+	r.epoch, r.head = epoch, evs[len(evs)-1].seq
 	r.queue = append(r.queue, evs...)
 	if over := len(r.queue) - relayQueue; over > 0 {
 		a.m.unrelayed.Add(float64(over))
-		r.queue, r.number, r.owed = r.queue[over:], r.number+1, !a.policy.HasHistory()
+		r.queue, r.number, r.owed = r.queue[over:], r.number+1, true
 	}
 	a.send(c)
 }
@@ -92,16 +93,36 @@ func (a *actor) send(c *actors.Context[message]) {
 	if r.sending || len(r.queue) == 0 && !r.owed {
 		return
 	}
-	n, size := 0, 0
+	f, n := a.nextFrame()
+	r.sending = true
+	r.owed = false
+	relay, name, timeout := a.topics.cfg.Relay, a.name, a.topics.cfg.Timeout
+	c.Go(func(ctx context.Context) message {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		return &sent{events: n, err: relay.Publish(ctx, name, f.encode())}
+	}, func(err error) message { return &sent{events: n, err: err} })
+}
+
+// nextFrame takes events off the queue, as many as a frame may have.
+func (a *actor) nextFrame() (f frame, n int) {
+	r, history, limit := &a.relay, a.policy.HasHistory(), maxAppendBytes
+	if history {
+		limit = a.topics.maxFrame
+	}
+	size := 0
 	for n < len(r.queue) && n < maxFrameEvents {
 		size += len(r.queue[n].wire)
-		if n > 0 && size > maxAppendBytes {
+		if size > limit && (n > 0 || history) {
 			break
 		}
 		n++
 	}
 	r.number++
-	f := frame{node: a.topics.id, incarnation: r.incarnation, number: r.number, epoch: r.epoch, gap: r.owed}
+	f = frame{node: a.topics.id, incarnation: r.incarnation, number: r.number, epoch: r.epoch, gap: r.owed && !history}
+	if history && n == 0 {
+		return a.notice(f)
+	}
 	now := time.Now()
 	for _, e := range r.queue[:n] {
 		rec := Record{Seq: e.seq, At: now, Name: e.Name(), Data: e.Data()}
@@ -113,14 +134,21 @@ func (a *actor) send(c *actors.Context[message]) {
 	if r.queue = r.queue[n:]; len(r.queue) == 0 {
 		r.queue = nil
 	}
-	r.sending = true
-	r.owed = false
-	relay, name, timeout := a.topics.cfg.Relay, a.name, a.topics.cfg.Timeout
-	c.Go(func(ctx context.Context) message {
-		ctx, cancel := context.WithTimeout(ctx, timeout)
-		defer cancel()
-		return &sent{events: n, err: relay.Publish(ctx, name, f.encode())}
-	}, func(err error) message { return &sent{events: n, err: err} })
+	return f, n
+}
+
+// notice makes a frame tell where the topic stands, instead of what was published: the others read
+// that from the Log. It stands for an event that is too large, or for those that did not go out.
+func (a *actor) notice(f frame) (frame, int) {
+	r := &a.relay
+	if f.head = r.head; len(r.queue) == 0 {
+		return f, 0
+	}
+	f.head = r.queue[0].seq
+	if r.queue = r.queue[1:]; len(r.queue) == 0 {
+		r.queue = nil
+	}
+	return f, 1
 }
 
 func (a *actor) onSent(c *actors.Context[message], m *sent) {
@@ -128,7 +156,7 @@ func (a *actor) onSent(c *actors.Context[message], m *sent) {
 	r.sending = false
 	if m.err != nil {
 		a.m.unrelayed.Add(float64(m.events))
-		r.owed = !a.policy.HasHistory()
+		r.owed = true
 		if len(r.queue) == 0 {
 			a.later(c, retryWait)
 			return
@@ -222,7 +250,7 @@ func (a *actor) onRelayed(c *actors.Context[message], f frame) {
 	}
 	if a.policy.HasHistory() { // order is by seq; the frame's number says nothing more
 		a.take(c, f.epoch, evs)
-		a.notice(c, f)
+		a.noticed(c, f)
 		return
 	}
 	if !fresh {
@@ -234,8 +262,8 @@ func (a *actor) onRelayed(c *actors.Context[message], f frame) {
 	a.deliver(evs)
 }
 
-// notice compares what a frame says of the Log's head with what is known.
-func (a *actor) notice(c *actors.Context[message], f frame) {
+// noticed compares what a frame says of the Log's head with what is known.
+func (a *actor) noticed(c *actors.Context[message], f frame) {
 	if len(f.events) > 0 || !a.state.known || f.epoch == a.state.epoch && f.head <= a.state.head {
 		return
 	}

@@ -16,7 +16,7 @@ func (a *actor) fetch(c *actors.Context[message], after uint64, done func()) {
 		return
 	}
 	a.fetching = true
-	log, name, keep, known := a.topics.cfg.Log, a.name, a.policy.retention(), a.state.known
+	log, name, keep, known := a.keep.log, a.name, a.policy.retention(), a.state.known
 	asked, early := a.state.position(), a.state.newest()
 	a.inLog(c, func(ctx context.Context) message {
 		if done != nil {
@@ -63,7 +63,7 @@ func (a *actor) onLook(c *actors.Context[message]) {
 // doubtful looks at the Log because it numbered events as it had numbered others.
 func (a *actor) doubtful(c *actors.Context[message]) {
 	a.state.doubt = false
-	if a.topics.renewer != nil {
+	if a.keep.renewer != nil {
 		a.check(c, func() {})
 	}
 }
@@ -79,7 +79,7 @@ func (a *actor) onFetched(c *actors.Context[message], m *fetched) {
 		}
 		return
 	}
-	if a.topics.renewer != nil && a.state.wentBack(m.asked, m.page) {
+	if a.keep.renewer != nil && a.state.wentBack(m.asked, m.page) {
 		a.renew(c)
 	}
 	a.catchUp(c, m)
@@ -120,7 +120,7 @@ func (a *actor) renew(c *actors.Context[message]) {
 	a.renewing = true
 	a.m.renewals.Inc()
 	c.Logger().Warn("log went back, its epoch is renewed", "topic", a.name)
-	log, name, epoch, timeout := a.topics.renewer, a.name, a.state.epoch, a.topics.cfg.Timeout
+	log, name, epoch, timeout := a.keep.renewer, a.name, a.state.epoch, a.topics.cfg.Timeout
 	c.Go(func(ctx context.Context) message {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()

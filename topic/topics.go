@@ -22,7 +22,10 @@ const DefaultTimeout = 5 * time.Second
 // Config of Topics. System and Log are required.
 type Config struct {
 	System *actors.System
-	Log    Log
+	Log    Log // of topics whose policy names none
+
+	// Logs are further ones, by the name that Policy.Store has. Defaults to none.
+	Logs map[string]Log
 
 	// Relay carries events to other nodes. nil: there are none.
 	Relay Relay
@@ -63,6 +66,9 @@ func (c Config) validate() error {
 		for _, err := range p.WithDefaults().Faults() {
 			faults = append(faults, &PolicyError{Index: i, Match: p.Match, Err: err})
 		}
+		if err := c.checkStore(p); err != nil {
+			faults = append(faults, &PolicyError{Index: i, Match: p.Match, Err: err})
+		}
 	}
 	return errors.Join(faults...)
 }
@@ -72,10 +78,9 @@ func (c Config) validate() error {
 type Topics struct {
 	cfg          Config
 	id           string
-	local        bool        // the Log does no I/O
-	relaying     bool        // the Log relays what it numbers
-	renewer      RenewingLog // nil: the Log never goes back
-	ownHead      []byte      // how frames of this node begin
+	keepings     map[string]*keeping // by Policy.Store
+	maxFrame     int                 // of topics with history; beyond it other nodes read the Log
+	ownHead      []byte              // how frames of this node begin
 	policies     Policies
 	metrics      *metrics
 	keeper       *actors.Keeper[message]
@@ -97,11 +102,11 @@ func Start(cfg Config) (*Topics, error) {
 	for _, p := range cfg.Policies {
 		t.policies = append(t.policies, p.WithDefaults())
 	}
-	_, t.local = cfg.Log.(LocalLog)
-	if cfg.Relay != nil {
-		_, t.relaying = cfg.Log.(RelayingLog)
+	t.keepings = cfg.keepings()
+	t.maxFrame = maxAppendBytes
+	if r, ok := cfg.Relay.(BoundedRelay); ok {
+		t.maxFrame = min(t.maxFrame, r.MaxFrame())
 	}
-	t.renewer, _ = cfg.Log.(RenewingLog)
 	t.ownHead = appendText([]byte{frameVersion}, t.id)
 	t.restores.init(func(name string, m *restored) (bool, error) { return t.keeper.TellExisting(name, m) })
 	// Numbers of relay frames must not begin again where they were: an actor
@@ -292,15 +297,16 @@ func (t *Topics) Head(ctx context.Context, name string) (Position, error) {
 // Clear forgets the topic's history. Receivers are told by `truncated`, and its
 // next position has another epoch.
 func (t *Topics) Clear(ctx context.Context, name string) error {
-	if _, err := t.withHistory(name); err != nil {
+	policy, err := t.withHistory(name)
+	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.cfg.Timeout)
 	defer cancel()
-	if err := t.cfg.Log.Clear(ctx, name); err != nil {
+	if err := t.keepingOf(&policy).log.Clear(ctx, name); err != nil {
 		return unavailable(name, "clear", err)
 	}
-	_, err := t.keeper.TellExisting(name, &look{})
+	_, err = t.keeper.TellExisting(name, &look{})
 	return refusal(err)
 }
 
@@ -318,7 +324,7 @@ func (t *Topics) withHistory(name string) (Policy, error) {
 func (t *Topics) read(ctx context.Context, name string, after uint64, limit int, p Policy) (Page, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.cfg.Timeout)
 	defer cancel()
-	page, err := t.cfg.Log.Read(ctx, name, after, limit, p.retention())
+	page, err := t.keepingOf(&p).log.Read(ctx, name, after, limit, p.retention())
 	if err != nil {
 		return Page{}, unavailable(name, "read", err)
 	}

@@ -1,0 +1,50 @@
+package topic
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// keeping is a Log, and what can be said of it without asking.
+type keeping struct {
+	log      Log
+	local    bool        // it does no I/O
+	relaying bool        // it relays what it numbers
+	renewer  RenewingLog // nil: it never goes back
+}
+
+func newKeeping(log Log, relay Relay) *keeping {
+	k := &keeping{log: log}
+	_, k.local = log.(LocalLog)
+	if relay != nil {
+		_, k.relaying = log.(RelayingLog)
+	}
+	k.renewer, _ = log.(RenewingLog)
+	return k
+}
+
+// keepings are those of all Logs, by name; "" is the usual one.
+func (c Config) keepings() map[string]*keeping {
+	all := map[string]*keeping{"": newKeeping(c.Log, c.Relay)}
+	for name, log := range c.Logs {
+		all[name] = newKeeping(log, c.Relay)
+	}
+	return all
+}
+
+// checkStore is a fault of a policy that names a Log which there is not.
+func (c Config) checkStore(p Policy) error {
+	if _, ok := c.Logs[p.Store]; ok || p.Store == "" {
+		return nil
+	}
+	names := make([]string, 0, len(c.Logs))
+	for name := range c.Logs {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return fmt.Errorf("history.store: there is no store %.40q, only: %s", p.Store, strings.Join(names, ", "))
+}
+
+// keepingOf is where the topics of a policy keep their events.
+func (t *Topics) keepingOf(p *Policy) *keeping { return t.keepings[p.Store] }
