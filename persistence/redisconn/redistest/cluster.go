@@ -88,7 +88,7 @@ func (c *Cluster) Proxies(t testing.TB) []*Proxy {
 	for i, node := range c.Nodes {
 		proxies[i] = StartProxy(t, node.Addr())
 		client := node.Client(t)
-		if err := client.ConfigSet(t.Context(), "cluster-announce-port", fmt.Sprint(proxies[i].port)).Err(); err != nil {
+		if err := client.ConfigSet(t.Context(), "cluster-announce-port", fmt.Sprint(proxies[i].Port())).Err(); err != nil {
 			t.Fatalf("redistest: announce: %v", err)
 		}
 	}

@@ -1,202 +1,36 @@
 package redistest
 
 import (
-	"fmt"
-	"io"
-	"net"
-	"sync"
 	"testing"
+	"time"
+
+	"github.com/troupe-rt/troupe/persistence/proctest"
 )
 
 // A Proxy stands between a client and a server and breaks their connections in
 // the ways that networks do. Its methods may be called from any goroutine.
-type Proxy struct {
-	port   int
-	target string
-
-	mu       sync.Mutex
-	listener net.Listener // nil while refusing
-	conns    map[net.Conn]bool
-	healed   chan struct{} // closed unless hanging
-	closed   bool
-	lose     bool // the next answer of the server
-	running  sync.WaitGroup
-}
+type Proxy struct{ *proctest.Proxy }
 
 // StartProxy starts a proxy to a server's address, which ends with the test.
 func StartProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
-	p := &Proxy{target: target, conns: map[net.Conn]bool{}, healed: make(chan struct{})}
-	close(p.healed)
-	t.Cleanup(p.end)
-	for range 20 {
-		p.port = freePort(t)
-		if p.listen() == nil {
-			return p
-		}
-	}
-	t.Fatal("redistest: others took every port that was free")
-	return nil
+	return &Proxy{proctest.StartProxy(t, target)}
 }
-
-// Addr is host:port, the same all the time.
-func (p *Proxy) Addr() string { return fmt.Sprintf("127.0.0.1:%d", p.port) }
 
 // URL is what a node is given to use the server through the proxy.
 func (p *Proxy) URL() string { return "redis://" + p.Addr() }
 
-// Cut ends every connection. New ones are as before.
-func (p *Proxy) Cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.cut()
-}
-
-// Refuse ends every connection, and refuses new ones until Heal.
-func (p *Proxy) Refuse() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.listener != nil {
-		_ = p.listener.Close()
-		p.listener = nil
-	}
-	p.cut()
-}
-
-// Hang lets nothing through until Heal, and says so to nobody: connections stay
-// open, and new ones are accepted.
-func (p *Proxy) Hang() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	select {
-	case <-p.healed:
-		p.healed = make(chan struct{})
-	default: // hangs already
-	}
-}
-
-// LoseAnswer ends the connection on which the server answers next, before the answer
-// arrives: the command ran, and the client can not know.
-func (p *Proxy) LoseAnswer() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.lose = true
-}
-
-// Heal ends Refuse and Hang. What was on its way on a connection that hung, and
-// was not given up, arrives.
-func (p *Proxy) Heal(t testing.TB) {
+// Eventually calls ok every few milliseconds until it returns nil, and fails the
+// test with its last error if that takes longer than within.
+func Eventually(t testing.TB, within time.Duration, what string, ok func() error) {
 	t.Helper()
-	p.release()
-	p.mu.Lock()
-	listening := p.listener != nil
-	p.mu.Unlock()
-	if listening {
-		return
-	}
-	if err := p.listen(); err != nil {
-		t.Fatalf("redistest: somebody took the proxy's port: %v", err)
-	}
+	proctest.Eventually(t, within, what, ok)
 }
 
-func (p *Proxy) release() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	select {
-	case <-p.healed:
-	default:
-		close(p.healed)
-	}
-}
+// busOffset is how much higher the port of a Cluster's bus is.
+const busOffset = 10000
 
-// cut is called with the lock held.
-func (p *Proxy) cut() {
-	for conn := range p.conns {
-		_ = conn.Close()
-	}
-}
-
-func (p *Proxy) end() {
-	p.Refuse()
-	p.mu.Lock()
-	p.closed = true
-	p.cut()
-	p.mu.Unlock()
-	p.release()
-	p.running.Wait()
-}
-
-func (p *Proxy) listen() error {
-	l, err := net.Listen("tcp", p.Addr())
-	if err != nil {
-		return err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.listener = l
-	p.running.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			p.serve(l, conn)
-		}
-	})
-	return nil
-}
-
-// serve connects to the server and pipes both ways.
-func (p *Proxy) serve(l net.Listener, client net.Conn) {
-	server, err := net.Dial("tcp", p.target)
-	if err != nil {
-		_ = client.Close()
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed || p.listener != l { // refused meanwhile
-		_, _ = client.Close(), server.Close()
-		return
-	}
-	p.conns[client], p.conns[server] = true, true
-	p.running.Go(func() { p.pipe(client, server, false) })
-	p.running.Go(func() { p.pipe(server, client, true) })
-}
-
-// fate says what becomes of something that came.
-func (p *Proxy) fate(answer bool) (healed chan struct{}, lose bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if answer {
-		lose, p.lose = p.lose, false
-	}
-	return p.healed, lose
-}
-
-// pipe forwards until either end is gone, and then ends both.
-func (p *Proxy) pipe(from, to net.Conn, answers bool) {
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buf)
-		if n > 0 {
-			healed, lose := p.fate(answers)
-			if lose {
-				break
-			}
-			<-healed
-			if _, werr := to.Write(buf[:n]); werr != nil {
-				err = io.ErrClosedPipe
-			}
-		}
-		if err != nil {
-			break
-		}
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, conn := range []net.Conn{from, to} {
-		_ = conn.Close()
-		delete(p.conns, conn)
-	}
+func freePort(t testing.TB) int {
+	t.Helper()
+	return proctest.FreePort(t, busOffset)
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/troupe-rt/troupe/persistence/proctest"
 )
 
 // A Server is a redis-server process of a test. It must not be stopped, run or
@@ -23,7 +25,7 @@ type Server struct {
 	password string
 
 	mu      sync.Mutex
-	process *process // nil while stopped
+	process *proctest.Process // nil while stopped
 }
 
 // Start starts a server that ends with the test. Further arguments are settings
@@ -118,7 +120,7 @@ func (s *Server) Kill() {
 	s.process = nil
 	s.mu.Unlock()
 	if p != nil {
-		p.kill()
+		p.Kill()
 	}
 }
 
@@ -155,14 +157,14 @@ func (s *Server) Log() string {
 	if s.process == nil {
 		return "(stopped)"
 	}
-	return s.process.out.String()
+	return s.process.Log()
 }
 
 func (s *Server) signal(sig syscall.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.process != nil {
-		s.process.signal(sig)
+		s.process.Signal(sig)
 	}
 }
 
@@ -173,11 +175,11 @@ func (s *Server) launch(t testing.TB) bool {
 	if args == nil {
 		args = s.plain()
 	}
-	p := launch(t, args)
+	p := launch(t, s.dir, args)
 	s.mu.Lock()
 	s.process = p // so that it ends with the test even if it does not come up
 	s.mu.Unlock()
-	if p.ready(t) {
+	if ready(t, p) {
 		return true
 	}
 	s.Kill()
