@@ -2,6 +2,7 @@ package pgdb
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
@@ -154,4 +155,12 @@ func SchemaFor(prefix string) (string, error) {
 		return "", &ConfigError{Field: "schema", Rule: "can not be made of the prefix; give one: lower case letters, digits and underscores, such as troupe"}
 	}
 	return name, nil
+}
+
+// Fault is field and rule of a *ConfigError; of others the text stands for both.
+func Fault(err error) (field, rule string) {
+	if e, ok := errors.AsType[*ConfigError](err); ok {
+		return e.Field, e.Rule
+	}
+	return "postgres", err.Error()
 }

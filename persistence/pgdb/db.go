@@ -160,3 +160,11 @@ func (db *DB) Close() error {
 	}
 	return nil
 }
+
+// Ping asks the server for a sign of life.
+func (db *DB) Ping(ctx context.Context) error {
+	return db.Run(ctx, func(ctx context.Context, q Querier) error {
+		_, err := q.Exec(ctx, "select 1")
+		return err
+	})
+}
