@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"regexp"
-	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -54,16 +53,19 @@ type commands struct {
 // settingFlags are the settings with one value. describeFlags takes their help
 // from package settings; a test compares both lists.
 type settingFlags struct {
-	Listen       *string `placeholder:"ADDR"`
-	Origins      *string `placeholder:"URL,..."`
-	AnyScript    *bool
-	Redis        *string `placeholder:"URL"`
-	Prefix       *string `placeholder:"TEXT"`
-	Replicas     *string `placeholder:"N"`
-	Memory       *string `placeholder:"SIZE"`
-	DrainTimeout *string `placeholder:"TIME"`
-	LogLevel     *string `placeholder:"LEVEL"`
-	LogFormat    *string `placeholder:"FORMAT"`
+	Listen        *string `placeholder:"ADDR"`
+	Origins       *string `placeholder:"URL,..."`
+	AnyScript     *bool
+	Redis         *string `placeholder:"URL"`
+	Postgres      *string `placeholder:"URL"`
+	Schema        *string `placeholder:"NAME"`
+	PostgresConns *string `placeholder:"N"`
+	Prefix        *string `placeholder:"TEXT"`
+	Replicas      *string `placeholder:"N"`
+	Memory        *string `placeholder:"SIZE"`
+	DrainTimeout  *string `placeholder:"TIME"`
+	LogLevel      *string `placeholder:"LEVEL"`
+	LogFormat     *string `placeholder:"FORMAT"`
 
 	GatewayFrame                 *string `placeholder:"SIZE"`
 	GatewayQueue                 *string `placeholder:"SIZE"`
@@ -123,19 +125,10 @@ func describeFlags(k *kong.Kong) error {
 	})
 }
 
-var (
-	unknownFlag = regexp.MustCompile(`^unknown flag --([A-Za-z0-9-]+)`)
-	credentials = regexp.MustCompile(`://\S*@`)
-)
+var credentials = regexp.MustCompile(`://\S*@`)
 
 // explainUsage adds what to do to kong's messages.
 func explainUsage(err error) error {
-	m := unknownFlag.FindStringSubmatch(err.Error())
-	if m != nil {
-		if later := settings.Later(strings.ReplaceAll(m[1], "-", ".")); later != nil {
-			return fmt.Errorf("--%s: %w", m[1], later)
-		}
-	}
 	// The message may repeat an argument that was meant as the value of a flag.
 	said := credentials.ReplaceAllString(err.Error(), "://********@")
 	return fmt.Errorf("%s; run node --help to see the commands and flags", said)

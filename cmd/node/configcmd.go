@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/troupe-rt/troupe/cmd/node/settings"
+	"github.com/troupe-rt/troupe/persistence/pgdb"
 	"github.com/troupe-rt/troupe/persistence/redisconn"
 )
 
@@ -49,7 +50,8 @@ func (c *checkCommand) Run(m *Main, flags given) error {
 // load puts the configuration together for a command.
 func (c *configured) load(m *Main, flags given) (*settings.Loaded, error) {
 	in := settings.Input{Flags: flags, Env: m.Env, File: c.Config, CheckJWT: checkJWT,
-		CheckRedis: ruleOf(redisconn.CheckURL), CheckPrefix: ruleOf(redisconn.CheckPrefix)}
+		CheckRedis: ruleOf(redisconn.CheckURL), CheckPrefix: ruleOf(redisconn.CheckPrefix),
+		CheckPostgres: ruleOf(pgdb.CheckURL), CheckSchema: checkSchema}
 	if in.File == "" {
 		in.File = m.env("TROUPE_CONFIG")
 	}
@@ -72,12 +74,30 @@ func (c *configured) load(m *Main, flags given) (*settings.Loaded, error) {
 func ruleOf(check func(string) error) func(string) error {
 	return func(text string) error {
 		err := check(text)
-		var fault *redisconn.ConfigError
-		if errors.As(err, &fault) {
+		if fault, ok := errors.AsType[*redisconn.ConfigError](err); ok {
+			return errors.New(fault.Rule)
+		}
+		if fault, ok := errors.AsType[*pgdb.ConfigError](err); ok {
 			return errors.New(fault.Rule)
 		}
 		return err
 	}
+}
+
+// checkSchema looks at the schema, or at the prefix that it is made of.
+func checkSchema(schema, prefix string) error {
+	if schema != "" {
+		return ruleOf(pgdb.CheckSchema)(schema)
+	}
+	return ruleOf(func(prefix string) error { _, err := pgdb.SchemaFor(prefix); return err })(prefix)
+}
+
+// schemaOf is the schema of a configuration that Load has found right.
+func schemaOf(loaded *settings.Loaded) (string, error) {
+	if loaded.Schema != "" {
+		return loaded.Schema, nil
+	}
+	return pgdb.SchemaFor(loaded.Prefix)
 }
 
 func checkJWT(j settings.JWT) []error { return jwtConfig(&j).Faults() }

@@ -102,13 +102,11 @@ func setHistory(p *topic.Policy, text string) error {
 
 func setStore(t *Topic, text string) error {
 	switch text {
-	case StoreRedis, StoreMemory:
+	case StoreRedis, StorePostgres, StoreMemory:
 		t.Store = text
 		return nil
-	case "postgres":
-		return Later("postgres")
 	}
-	return fmt.Errorf("must be %s or %s, not %q", StoreRedis, StoreMemory, clip(text))
+	return fmt.Errorf("must be %s, %s or %s, not %q", StoreRedis, StorePostgres, StoreMemory, clip(text))
 }
 
 // orNone reads a time; with off, -1 as well, which turns the thing off.

@@ -28,7 +28,7 @@ func (l *Loaded) check(broken bool, in Input) []*Fault {
 		add("gateway.pingAfter", fmt.Errorf("%s must be less than gateway.idleTimeout, %s: a client is asked before it counts as gone",
 			l.Gateway.PingAfter, l.Gateway.IdleTimeout))
 	}
-	l.checkRedis(broken, in, add)
+	l.checkBackends(broken, in, add)
 	if l.JWT != nil && in.CheckJWT != nil {
 		for _, err := range in.CheckJWT(*l.JWT) {
 			addNamed("auth.jwt", err, add)

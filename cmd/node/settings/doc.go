@@ -8,8 +8,7 @@
 //     default, for every setting with one value (TestPrecedence).
 //   - Every fault is told in one go, with the flag, the variable, or the line
 //     and column it came from (TestAllFaultsAtOnce, TestFaultPlaces).
-//   - A setting that this version does not have is refused, never ignored
-//     (TestLaterSettings, TestUnknownSettings).
+//   - What is not a setting is refused, never ignored (TestUnknownSettings).
 //   - A file that lists no topics, groups or limits gets some to try a node with; any other
 //     gets what it lists, and a topic presence and cursors only if its entry says so
 //     (TestDefaultLists, TestPresenceAndCursors). A limit that a topic or the gateway names is
@@ -20,9 +19,9 @@
 //     (TestPublicAddressNeedsAuthentication).
 //   - No fault and no printed configuration shows a secret
 //     (TestSecretsStayHidden, TestShownRedis,
-//     FuzzConfig).
+//     TestShownPostgres, FuzzConfig).
 //   - A printed mask is never taken for a password: a file that node config wrote
-//     needs the secret from elsewhere (TestRedisFromElsewhere).
+//     needs the secret from elsewhere (TestBackendsFromElsewhere).
 //   - What Print writes, Load reads to the same settings (TestPrintRoundTrip).
 //   - No file makes Load panic, whatever its bytes (FuzzConfig).
 //

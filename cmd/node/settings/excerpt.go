@@ -16,9 +16,9 @@ type source struct {
 }
 
 var (
-	secretKey = regexp.MustCompile(`(?i)(auth|jwt|key|hash|secret|token|password|postgres|redis\w*["']?\s*:|://\S*@)`)
-	// harmlessKey is a setting named key with a value that is none.
-	harmlessKey = regexp.MustCompile(`\bkey["']?\s*:\s*["']?(connection|address|identity|id)\b`)
+	secretKey = regexp.MustCompile(`(?i)(auth|jwt|key|hash|secret|token|password|(postgres|redis)\w*["']?\s*(:|$)|://\S*@)`)
+	// harmlessKey is a setting named like a key, or like a backend, with a value that is none.
+	harmlessKey = regexp.MustCompile(`\bkey["']?\s*:\s*["']?(connection|address|identity|id)\b|\bpostgresConns["']?\s*:|\bstore["']?\s*:\s*["']?(redis|postgres)["']?\s*$`)
 	nameAt      = regexp.MustCompile(`^[\s-]*["']?([A-Za-z]+)["']?\s*:(\s|$)`)
 )
 

@@ -3,6 +3,7 @@ package settings
 import (
 	"bytes"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -21,16 +22,19 @@ func FuzzConfig(f *testing.F) {
 	f.Add([]byte("groups: [{match: a, memberData: [], roles: [\"a b\"]}]\nlimits: &l\n- {name: a, points: 3, interval: 1us, block: 1ns}\n- *l"))
 	f.Add([]byte("topics: [{match: a, presence: {grace: 0}, cursors: {ttl: -1}, limit: x}, {match: b, presence: TRUE}]"))
 	f.Add([]byte("auth: {jwt: {data: [], algorithms: []}}"))
+	f.Add([]byte("postgres: postgres://u:hunter2hunter2@h/d\nschema: 'a;b'\npostgresConns: 1e9\npostgers: x"))
+	f.Add([]byte("postgres: \"postgres://h1:1,h2:2/d?sslmode=x&password=\"\ntopics: [{match: a, history: {store: postgres}}]"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		l, err := Load(Input{File: "f.yaml", Text: text})
 		if err != nil {
-			secret := bytes.Contains(text, []byte("keys: |\n      hunter2hunter2")) || bytes.Contains(text, []byte("redis: redis://u:hunter2hunter2@h"))
+			secret := slices.ContainsFunc([]string{"keys: |\n      hunter2hunter2", "redis: redis://u:hunter2hunter2@h", "postgres: postgres://u:hunter2hunter2@h"},
+				func(held string) bool { return bytes.Contains(text, []byte(held)) })
 			if secret && strings.Contains(err.Error(), "hunter2hunter2") {
 				t.Errorf("shows a secret: %v", err)
 			}
 			return
 		}
-		if l.JWT != nil && shownKeys(l.JWT.Keys) == mask || ShownRedis(l.Redis) != l.Redis {
+		if l.JWT != nil && shownKeys(l.JWT.Keys) == mask || ShownRedis(l.Redis) != l.Redis || ShownPostgres(l.Postgres) != l.Postgres {
 			return // the secret is not printed, so it can not be read back
 		}
 		var out bytes.Buffer

@@ -26,9 +26,13 @@ type Input struct {
 	// the name of a setting and a colon. May be nil.
 	CheckJWT func(JWT) []error
 
-	// CheckRedis and CheckPrefix return what is wrong with a URL and a prefix,
-	// without a word of them. May be nil.
-	CheckRedis, CheckPrefix func(string) error
+	// CheckRedis, CheckPostgres and CheckPrefix return what is wrong with a URL
+	// and a prefix, without a word of them. May be nil.
+	CheckRedis, CheckPostgres, CheckPrefix func(string) error
+
+	// CheckSchema returns what is wrong with a schema, or, if that is "", with the
+	// one that is made of the prefix. May be nil.
+	CheckSchema func(schema, prefix string) error
 }
 
 // Loaded is a whole configuration and where each part of it came from.
@@ -107,15 +111,10 @@ func (l *Loaded) fromEnv(env []string) []*Fault {
 // programEnv are variables of the program that are no settings of the node.
 var programEnv = []string{"TROUPE_CONFIG", "TROUPE_URL", "TROUPE_TOKEN"}
 
-// strayEnv finds settings of later versions and mistyped ones. It leaves other
+// strayEnv finds mistyped settings. It leaves other
 // variables alone: Kubernetes makes TROUPE_PORT and its like by itself for a
 // service named troupe.
 func strayEnv(name string, known map[string]*scalar) error {
-	for key := range later {
-		if EnvName(FlagName(key)) == name {
-			return Later(key)
-		}
-	}
 	if slices.Contains(programEnv, name) {
 		return nil
 	}

@@ -19,6 +19,9 @@ func TestPrecedence(t *testing.T) {
 		"origins":                       {"https://a.example", "https://b.example", "https://c.example"},
 		"anyScript":                     {"true", "false", "true"},
 		"redis":                         {"redis://a:1", "redis://b:1", "redis://c:1"},
+		"postgres":                      {"postgres://a:1/x", "postgres://b:1/x", "postgres://c:1/x"},
+		"schema":                        {"a", "b", "c"},
+		"postgresConns":                 {"1", "2", "3"},
 		"prefix":                        {"a:", "b:", "c:"},
 		"replicas":                      {"1", "2", "3"},
 		"memory":                        {"1MiB", "2MiB", "3MiB"},
@@ -140,7 +143,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	_, err := Load(Input{
 		File: "t.yaml",
 		Text: []byte("memory: lots\ngateway: {topics: 0, frane: 1KiB}\ntopics: [{match: 'a[', slow: never, history: {size: 0}}]\n"),
-		Env:  []string{"TROUPE_LOG_LEVEL=loud", "TROUPE_POSTGRES=x", "TROUPE_LISTNE=:1", "TROUPE_PORT=tcp://1.2.3.4:5", "PATH=/bin"},
+		Env:  []string{"TROUPE_LOG_LEVEL=loud", "TROUPE_POSTGRES_CONNS=0", "TROUPE_LISTNE=:1", "TROUPE_PORT=tcp://1.2.3.4:5", "PATH=/bin"},
 		Flags: map[string]string{
 			"drain-timeout": "soon",
 			"listen":        "nowhere",
@@ -158,7 +161,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		`t.yaml:3:30: topics[0].slow: must be one of`,
 		`t.yaml:3:53: topics[0].history.size: must be a whole number from 1, or -1`,
 		`TROUPE_LOG_LEVEL: log.level: must be debug, info, warn or error, not "loud"`,
-		`TROUPE_POSTGRES: storage in Postgres is not in this version of Troupe`,
+		`TROUPE_POSTGRES_CONNS: postgresConns: must be a whole number from 1 to 1000, not "0"`,
 		`TROUPE_LISTNE: is not a setting; did you mean TROUPE_LISTEN?`,
 		`--drain-timeout: drainTimeout: must be a time such as`,
 		`--listen: listen: must be host:port`,
@@ -225,9 +228,16 @@ func TestFaults(t *testing.T) {
 		"port by name":       {"listen: '127.0.0.1:http'", "must end in a port"},
 		"negative number":    {"gateway: {connections: -2}", "whole number from 1"},
 		"too little memory":  {"memory: 1KiB", "must be 1MiB to 1024GiB, not 1KiB"},
-		"no such store":      {"topics: [{match: a, history: {store: disk}}]", "topics[0].history.store: must be redis or memory"},
+		"no such store":      {"topics: [{match: a, history: {store: disk}}]", "topics[0].history.store: must be redis, postgres or memory"},
 		"store without":      {"topics: [{match: a, history: {store: redis}}]", "topics[0].history.store: is redis, but there is none"},
 		"store beside redis": {"redis: redis://h\ntopics: [{match: a, history: {store: memory}}]", "topics[0].history.store: is memory, but"},
+		"store beside pg":    {"postgres: postgres://h/d\ntopics: [{match: a, history: {store: memory}}]", "topics[0].history.store: is memory, but"},
+		"no postgres":        {"redis: redis://h\ntopics: [{match: a, history: {store: postgres}}]", "topics[0].history.store: is postgres, but there is none: give its URL with postgres"},
+		"redis is postgres":  {"postgres: postgres://h/d\ntopics: [{match: a, history: {store: redis}}]", "topics[0].history.store: is redis, but there is none"},
+		"store at the top":   {"store: postgres", "store: stands elsewhere: topics[].history.store"},
+		"masked postgres":    {"postgres: 'postgres://u:********@h/d'", "postgres: has ******** in place of a secret, as node config shows it; give the whole URL in TROUPE_POSTGRES"},
+		"no connections":     {"postgresConns: 0", "postgresConns: must be a whole number from 1 to 1000"},
+		"huge pool":          {"postgresConns: 99999999999999999999", "postgresConns: must be a whole number from 1 to 1000"},
 		"replicas of none":   {"replicas: 1", "replicas: needs redis"},
 		"negative replicas":  {"replicas: -1", "must be a whole number from 0 to 100"},
 		"masked redis":       {"redis: 'redis://u:********@h'", "redis: has ******** in place of a secret"},
@@ -277,24 +287,6 @@ func manyNames() string {
 		fmt.Fprintf(&b, "key%d: v\n", i)
 	}
 	return b.String()
-}
-
-func TestLaterSettings(t *testing.T) {
-	t.Parallel()
-	for _, file := range []string{
-		"postgres: p", "bridge: {}", "topics: [{match: a, history: {store: postgres}}]",
-	} {
-		_, err := Load(Input{File: "t.yaml", Text: []byte(file)})
-		if err == nil || !strings.Contains(err.Error(), "is not in this version of Troupe") {
-			t.Errorf("%s: %v", file, err)
-		}
-	}
-	for _, env := range []string{"TROUPE_POSTGRES", "TROUPE_BRIDGE"} {
-		_, err := Load(Input{Env: []string{env + "=x"}})
-		if err == nil || !strings.Contains(err.Error(), env+": ") || !strings.Contains(err.Error(), "is not in this version") {
-			t.Errorf("%s: %v", env, err)
-		}
-	}
 }
 
 func TestUnknownSettings(t *testing.T) {

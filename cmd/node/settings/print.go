@@ -133,6 +133,8 @@ func value2yaml(s *scalar, from *Settings) string {
 		return list(from.Origins)
 	case "redis":
 		return quote(ShownRedis(from.Redis))
+	case "postgres":
+		return quote(ShownPostgres(from.Postgres))
 	}
 	return quote(s.get(from))
 }

@@ -3,6 +3,7 @@ package settings
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -13,6 +14,9 @@ listen: 0.0.0.0:9000
 origins: ["https://a.example", "http://b.example:81"]
 anyScript: true
 redis: "rediss://ann@h:1/2?dial_timeout=3s"
+postgres: "postgres://ann@h:1,h2:2/d?sslmode=verify-full"
+schema: troupe_2
+postgresConns: 20
 prefix: "a b:"
 replicas: 2
 memory: 12345678B
@@ -32,7 +36,7 @@ auth:
 topics:
   - {match: "room:*", history: {size: 5, ttl: 1h, dedup: -1}, slow: drop-oldest, idle: -1, subscribe: [none], publish: [server]}
   - {match: "[a-z]?", history: {size: -1}, presence: {key: user id, grace: 10s, heartbeat: 1m}, cursors: {throttle: -1, tick: 20ms, ttl: 1m}, limit: chat}
-  - {match: b, presence: true, cursors: {}}
+  - {match: b, presence: true, cursors: {}, history: {store: postgres}}
 groups:
   - {match: "lobby:*", maxMembers: 5, roles: [host, "a guest"], memberData: [name], key: connection, closedFor: 1h}
   - {match: "*", memberData: []}
@@ -126,6 +130,18 @@ func TestSecretsStayHidden(t *testing.T) {
 		"redis next line":  "redis:\n  " + secret + "\n  x: y\n",
 		"redis twice":      "redis: " + secret + "\nredis: " + secret + "\n",
 		"postgres":         "postgres: " + secret + "\n",
+		"postgres url":     "postgres: postgres://:" + secret + "@h/d\n",
+		"postgres param":   "postgres: postgres://h/d?password=" + secret + "\n",
+		"postgres tls":     "postgres: postgres://h/d?sslmode=require&sslpassword=" + secret + "\n",
+		"postgres dsn":     "postgres: host=h password=" + secret + "\n",
+		"postgres slash":   "postgres: postgres://u:a/" + secret + "@h/d\n",
+		"postgres hash":    "postgres: 'postgres://u:a#" + secret + "@h/d'\n",
+		"postgres beside":  "{postgres: postgres://:" + secret + "@h/d, memory: x}\n",
+		"postgres list":    "postgres:\n- postgres://:" + secret + "@h\n",
+		"postgres next":    "postgres:\n  " + secret + "\n  x: y\n",
+		"postgres twice":   "postgres: " + secret + "\npostgres: " + secret + "\n",
+		"postgres mis":     "postgers: postgres://u:" + secret + "@h/d\n",
+		"postgres as conn": "postgresConns: postgres://u:" + secret + "@h/d\n",
 		"quoted not ended": "auth:\n  jwt:\n    keys: \"" + secret + "\n",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -144,29 +160,53 @@ func TestSecretsStayHidden(t *testing.T) {
 	}
 }
 
-// TestRedisFromElsewhere shows that a file of node config needs its secret from
-// elsewhere, and that the node does not start without it.
-func TestRedisFromElsewhere(t *testing.T) {
+// TestBackendsFromElsewhere shows that a file of node config needs its secrets from
+// elsewhere, and that the node does not start without them.
+func TestBackendsFromElsewhere(t *testing.T) {
 	t.Parallel()
-	const secret = "redis://u:hunter2@h:1"
-	first, err := Load(Input{Env: []string{"TROUPE_REDIS=" + secret}})
-	if err != nil {
-		t.Fatal(err)
+	for key, secret := range map[string]string{"redis": "redis://u:hunter2@h:1", "postgres": "postgres://u:hunter2@h:1/d"} {
+		variable := EnvName(key)
+		first, err := Load(Input{Env: []string{variable + "=" + secret}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		if err := first.Print(&out); err != nil {
+			t.Fatal(err)
+		}
+		want := fmt.Sprintf("%s: %q # %s", key, strings.Replace(secret, "hunter2", mask, 1), variable)
+		if got := strings.Join(strings.Fields(out.String()), " "); !strings.Contains(got, want) {
+			t.Errorf("printed\n%s", got)
+		}
+		again := Input{File: "out.yaml", Text: out.Bytes()}
+		if _, err := Load(again); err == nil || !strings.Contains(err.Error(), variable+", which wins") {
+			t.Errorf("a mask is taken for a password: %v", err)
+		}
+		again.Env = []string{variable + "=" + secret}
+		if l, err := Load(again); err != nil || l.Redis+l.Postgres != secret {
+			t.Errorf("with the secret from elsewhere: %v", err)
+		}
 	}
-	var out bytes.Buffer
-	if err := first.Print(&out); err != nil {
-		t.Fatal(err)
-	}
-	if got := strings.Join(strings.Fields(out.String()), " "); !strings.Contains(got, `redis: "redis://u:********@h:1" # TROUPE_REDIS`) {
-		t.Errorf("printed\n%s", got)
-	}
-	again := Input{File: "out.yaml", Text: out.Bytes()}
-	if _, err := Load(again); err == nil || !strings.Contains(err.Error(), "TROUPE_REDIS, which wins") {
-		t.Errorf("a mask is taken for a password: %v", err)
-	}
-	again.Env = []string{"TROUPE_REDIS=" + secret}
-	if l, err := Load(again); err != nil || l.Redis != secret {
-		t.Errorf("with the secret from elsewhere: %v", err)
+}
+
+func TestShownPostgres(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":               "",
+		"postgres://h/d": "postgres://h/d",
+		"postgresql://u:p@h:5432/d?sslmode=prefer":                   "postgresql://u:********@h:5432/d?sslmode=prefer",
+		"postgres://u:p@h1:1,h2:2/d?target_session_attrs=read-write": "postgres://u:********@h1:1,h2:2/d?target_session_attrs=read-write",
+		"postgres://h/d?user=u&password=p&passfile=x&y":              "postgres://h/d?user=u&password=********&passfile=********&********",
+		"postgres://u:p/q@h/d":                                       mask,
+		"postgres://u:p?q@h/d":                                       mask,
+		"postgres://h/d?sslmode=require@p":                           mask,
+		"host=h password=p":                                          mask,
+		"p":                                                          mask,
+		"postgres://h:p%zz/d":                                        mask,
+	} {
+		if got := ShownPostgres(text); got != want {
+			t.Errorf("%q is shown as %q, want %q", text, got, want)
+		}
 	}
 }
 
@@ -190,12 +230,16 @@ func TestShownRedis(t *testing.T) {
 	}
 }
 
-func TestCheckRedisIsAsked(t *testing.T) {
+func TestChecksAreAsked(t *testing.T) {
 	t.Parallel()
 	wrong := func(string) error { return errors.New("is not right") }
-	_, err := Load(Input{File: "t.yaml", Text: []byte("redis: redis://:hunter2@h\nprefix: x\n"), CheckRedis: wrong, CheckPrefix: wrong})
-	if err == nil || !strings.Contains(err.Error(), "t.yaml:1:1: redis: is not right") || !strings.Contains(err.Error(), "t.yaml:2:1: prefix: is not right") {
-		t.Errorf("said %v", err)
+	_, err := Load(Input{File: "t.yaml", Text: []byte("redis: redis://:hunter2@h\nprefix: x\npostgres: postgres://:hunter2@h/d\n"),
+		CheckRedis: wrong, CheckPrefix: wrong, CheckPostgres: wrong,
+		CheckSchema: func(schema, prefix string) error { return fmt.Errorf("of %q and %q is not right", schema, prefix) }})
+	for _, want := range []string{"t.yaml:1:1: redis: is not right", "t.yaml:2:1: prefix: is not right", "t.yaml:3:1: postgres: is not right", `schema: of "" and "x" is not right`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("said %v, want %s", err, want)
+		}
 	}
 	if err != nil && strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("shows a secret: %v", err)

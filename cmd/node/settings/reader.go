@@ -60,8 +60,6 @@ func (r *reader) object(key string, v *value, branches map[string]func(string, *
 			branch(at, f.value)
 		case len(nested) > 0:
 			r.object(at, f.value, nested)
-		case Later(at) != nil:
-			r.fault(at, f.at, Later(at))
 		case elsewhere(at) != nil:
 			r.fault(at, f.at, elsewhere(at))
 		default:

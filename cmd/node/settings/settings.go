@@ -26,9 +26,22 @@ type Settings struct {
 	// AnyScript allows topic names of every script; otherwise they are ASCII.
 	AnyScript bool
 
-	// Redis is the URL of what makes this node one of a cluster; "" keeps
-	// everything in memory. It may hold a password: show it by ShownRedis.
+	// Redis is the URL of what makes this node one of a cluster; "" is none.
+	// It may hold a password: show it by ShownRedis.
 	Redis string
+
+	// Postgres is the URL of the database that keeps history and that the bridge
+	// listens to. Without Redis it makes this node one of a cluster too; without
+	// both everything is in memory. It may hold a password: show it by
+	// ShownPostgres.
+	Postgres string
+
+	// Schema is where Troupe's tables are in the database; "" is the one that is
+	// made of Prefix.
+	Schema string
+
+	// PostgresConns bounds the pool of connections to the database.
+	PostgresConns int
 
 	// Prefix begins the keys and channels of the cluster in Redis.
 	Prefix string
@@ -37,8 +50,8 @@ type Settings struct {
 	// before it counts as kept.
 	Replicas int
 
-	// Memory is how many bytes the history of all topics may take. With Redis
-	// it is without effect.
+	// Memory is how many bytes the history of all topics may take. With Redis or
+	// Postgres it is without effect.
 	Memory Bytes
 
 	// DrainTimeout bounds how long a gentle stop takes.
@@ -120,8 +133,9 @@ type Topic struct {
 	// Limit names the limit of which a publish takes a point, "" for none.
 	Limit string
 
-	// Store is what the file says keeps the history: StoreRedis, StoreMemory,
-	// or "" for what the node has.
+	// Store is what the file says keeps the history: StoreRedis, StorePostgres,
+	// StoreMemory, or "" for Redis if there is one, else Postgres if there is one,
+	// else memory.
 	Store string
 
 	// Subscribe and Publish list who may: anyone, authenticated, members (only
@@ -132,8 +146,9 @@ type Topic struct {
 
 // Values of Topic.Store.
 const (
-	StoreRedis  = "redis"
-	StoreMemory = "memory"
+	StoreRedis    = "redis"
+	StorePostgres = "postgres"
+	StoreMemory   = "memory"
 )
 
 // Who may subscribe or publish, in the words of the configuration file.

@@ -28,13 +28,19 @@ var scalars = []scalar{
 		func(s *Settings) *[]string { return &s.Origins }),
 	flag("anyScript", "Allow topic names of every script, not only printable ASCII.",
 		func(s *Settings) *bool { return &s.AnyScript }),
-	text("redis", "", "URL of Redis, redis://host:6379, to be one of a cluster; without it everything is in memory. A password belongs into TROUPE_REDIS: others can see flags.",
+	text("redis", "", "URL of Redis, redis://host:6379, to be one of a cluster; without redis and postgres everything is in memory. A password belongs into TROUPE_REDIS: others can see flags.",
 		func(s *Settings) *string { return &s.Redis }),
-	text("prefix", "troupe:", "What the keys and channels of this cluster in Redis begin with.",
+	text("postgres", "", "URL of Postgres, postgres://user@host:5432/database, to keep history there and hear what happens in it; without redis also to be one of a cluster. A password belongs into TROUPE_POSTGRES: others can see flags.",
+		func(s *Settings) *string { return &s.Postgres }),
+	text("schema", "", "Schema of Troupe's tables in Postgres; by default the prefix without its colon.",
+		func(s *Settings) *string { return &s.Schema }),
+	within("postgresConns", "8", 1, 1000, "Connections of this node to Postgres in its pool; listening and the outbox take a few more.",
+		func(s *Settings) *int { return &s.PostgresConns }),
+	text("prefix", "troupe:", "What the keys and channels of this cluster in Redis begin with, and what the schema in Postgres is called.",
 		func(s *Settings) *string { return &s.Prefix }),
-	replicas("replicas", "0", "Replicas of Redis that must have what is published before it counts as kept.",
+	within("replicas", "0", 0, maxReplicas, "Replicas of Redis that must have what is published before it counts as kept.",
 		func(s *Settings) *int { return &s.Replicas }),
-	size("memory", "256MiB", 1*MiB, 1<<40, "Bytes that the history of all topics may take; without effect with redis.",
+	size("memory", "256MiB", 1*MiB, 1<<40, "Bytes that the history of all topics may take; without effect with redis or postgres.",
 		func(s *Settings) *Bytes { return &s.Memory }),
 	span("drainTimeout", "10s", 0, time.Hour, "How long a gentle stop may take.",
 		func(s *Settings) *time.Duration { return &s.DrainTimeout }),
@@ -190,12 +196,13 @@ func limit(key, initial, help string, at func(*Settings) *int) scalar {
 // maxReplicas is far more than anybody waits for.
 const maxReplicas = 100
 
-func replicas(key, initial, help string, at func(*Settings) *int) scalar {
+// within is a count between bounds.
+func within(key, initial string, least, most int, help string, at func(*Settings) *int) scalar {
 	return scalar{key, initial, help,
 		func(s *Settings, v string) error {
 			n, err := strconv.Atoi(v)
-			if err != nil || n < 0 || n > maxReplicas {
-				return fmt.Errorf("must be a whole number from 0 to %d, not %q", maxReplicas, clip(v))
+			if err != nil || n < least || n > most {
+				return fmt.Errorf("must be a whole number from %d to %d, not %q", least, most, clip(v))
 			}
 			*at(s) = n
 			return nil

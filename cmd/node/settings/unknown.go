@@ -3,37 +3,18 @@ package settings
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 )
-
-// later has the settings of protocol.md that this version does not have yet,
-// and what they are for. They are refused, since a node that ignored them would
-// not do what its operator asked.
-var later = map[string]string{
-	"postgres": "storage in Postgres",
-	"bridge":   "the bridge from Postgres",
-}
 
 // misplaced are settings that people look for in another place.
 var misplaced = map[string]string{
 	"presence": "topics[].presence",
 	"cursors":  "topics[].cursors",
 	"limit":    "topics[].limit, with the limit itself under limits",
+	"store":    "topics[].history.store",
+	"notify":   "bridge.notify",
+	"outbox":   "bridge.outbox",
 }
-
-var index = regexp.MustCompile(`\[\d+\]`)
-
-// Later returns the sentence for a setting of a later version, nil for others.
-func Later(key string) error {
-	what, ok := later[index.ReplaceAllString(key, "")]
-	if !ok {
-		return nil
-	}
-	return fmt.Errorf("%s is not in this version of Troupe, so %s does nothing here; remove it", what, leaf(key))
-}
-
-func leaf(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
 
 // elsewhere returns the sentence for a setting that has another place, nil for others.
 func elsewhere(key string) error {
