@@ -97,6 +97,9 @@ func (a *actor) Handle(c *actors.Context[message], m message) {
 		a.onFollowed(c, m)
 	case *sent:
 		a.onSent(c, m)
+	case *missed:
+		a.sendLive(c)
+		a.deliver([]*Event{Stale(a.name, m.since)})
 	case *look:
 		a.onLook(c)
 	case *restored:

@@ -24,6 +24,7 @@ type Event struct {
 	data  span
 	topic span
 	loss  *Loss
+	local bool // for receivers of this node only
 }
 
 type span struct{ from, to uint32 }

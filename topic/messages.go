@@ -12,6 +12,7 @@ type (
 		event *Event
 		id    string
 		done  func(Receipt, error) // may be nil
+		chain *Chain               // may be nil
 	}
 
 	// subscribe asks for a place among the receivers.
@@ -78,6 +79,7 @@ type (
 func (m *publish) answer(r Receipt, err error) {
 	if done := m.done; done != nil {
 		m.done = nil
+		m.failed(err)
 		done(r, err)
 	}
 }

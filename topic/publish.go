@@ -9,6 +9,9 @@ import (
 
 func (a *actor) onPublish(c *actors.Context[message], m *publish) {
 	a.m.published.Inc()
+	if m.held() {
+		return
+	}
 	if !a.policy.HasHistory() {
 		a.publishLive(m)
 		return
@@ -39,7 +42,7 @@ func (a *actor) publishLive(m *publish) {
 // write gives the batch in hand to the Log, unless one is still there: what
 // gathers meanwhile is the next batch, so a slow Log gets few and large ones.
 func (a *actor) write(c *actors.Context[message]) {
-	for !a.writing && len(a.batch) > 0 {
+	for !a.writing && a.unheld() {
 		batch := a.cut()
 		entries := make([]Entry, len(batch))
 		for i, p := range batch {

@@ -61,7 +61,7 @@ func (a *actor) sendLive(c *actors.Context[message]) {
 	evs := a.live
 	a.live = nil
 	a.deliver(evs)
-	a.announce(c, "", evs)
+	a.announce(c, "", forAllNodes(evs))
 }
 
 // relays reports whether the actor has to relay its events itself.

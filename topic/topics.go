@@ -140,6 +140,9 @@ type Message struct {
 	// Checked tells that Data is known to be valid JSON in valid UTF-8, which
 	// saves looking at it again.
 	Checked bool
+
+	// Chain keeps the order of what is posted when some of it fails. nil: each message is on its own.
+	Chain *Chain
 }
 
 // A Receipt answers a publish.
@@ -213,7 +216,7 @@ func encode(name string, m Message) (*publish, error) {
 	if !m.Checked && len(m.Data) > 0 && !validJSON(m.Data) {
 		return nil, &InputError{Field: "data", Rule: "must be JSON in UTF-8"}
 	}
-	return &publish{event: draft(name, m.Event, m.Data), id: m.ID}, nil
+	return &publish{event: draft(name, m.Event, m.Data), id: m.ID, chain: m.Chain}, nil
 }
 
 // A Subscription is one receiver's wish to get what a topic sends.
