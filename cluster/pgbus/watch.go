@@ -27,6 +27,7 @@ func (b *Bus) watch(ctx context.Context) {
 		b.makeUp()
 		if calls := b.answered.Load(); calls != seen {
 			seen = calls
+			b.asked(nil)
 			continue
 		}
 		b.asked(b.ask(ctx))

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// DefaultKeepalive is how long a Listener's connection may say nothing before it is asked whether it lives.
+// DefaultKeepalive is how often a Listener's connection is asked whether it lives.
 const DefaultKeepalive = 5 * time.Second
 
 // A Notification is what NOTIFY sent.
@@ -43,8 +43,8 @@ type ListenConfig struct {
 	Elect func(ctx context.Context, conn *pgx.Conn) (bool, error)
 	Poll  time.Duration // defaults to five seconds
 
-	// Keepalive is how long the connection may be silent before it is asked whether it lives. It must answer
-	// within the DB's timeout.
+	// Keepalive is how often the connection is asked whether it lives, also while notifications come. It must answer within
+	// the DB's timeout. Since of Listening is about one Keepalive before the connection broke.
 	//
 	// Defaults to DefaultKeepalive.
 	Keepalive time.Duration
@@ -64,7 +64,10 @@ type Listener struct {
 	first  chan struct{} // closed when it has listened once
 	once   sync.Once
 
-	lastAlive time.Time // of the connection before; zero: none. Owned by the goroutine
+	// good is when something was asked to which the answer came: what was committed before it has been received, since a
+	// server sends it ahead of its answer. Zero: never. What was received last says less, as more may have been under way.
+	// Owned by the goroutine.
+	good time.Time
 }
 
 // Listen starts a Listener. It returns at once; a database that is away is waited for.
@@ -131,12 +134,15 @@ func (l *Listener) session(ctx context.Context) error {
 	if err := l.elected(ctx, conn); err != nil {
 		return err
 	}
+	asked := time.Now()
 	if err := l.listen(ctx, conn); err != nil {
 		return err
 	}
 	l.once.Do(func() { close(l.first) })
+	since := l.good
+	l.good = asked
 	if l.cfg.Listening != nil {
-		l.cfg.Listening(l.lastAlive)
+		l.cfg.Listening(since)
 	}
 	return l.read(ctx, conn)
 }
@@ -175,25 +181,34 @@ func (l *Listener) listen(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// read hands over what comes until the connection is lost.
+// read hands over what comes until the connection is lost. Each Keepalive it asks whether the connection lives.
 func (l *Listener) read(ctx context.Context, conn *pgx.Conn) error {
 	for {
-		l.lastAlive = time.Now()
-		silent, cancel := context.WithTimeout(ctx, l.cfg.Keepalive)
-		n, err := conn.WaitForNotification(silent)
-		cancel()
+		err := l.receive(ctx, conn)
 		switch {
-		case err == nil:
-			l.cfg.Received(Notification{n.Channel, n.Payload, n.PID})
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, context.DeadlineExceeded) && !conn.IsClosed():
-			if err := l.lives(ctx, conn); err != nil {
-				return fmt.Errorf("silent connection: %w", err)
-			}
-		default:
+		case !errors.Is(err, context.DeadlineExceeded) || conn.IsClosed():
 			return err
 		}
+		asked := time.Now()
+		if err := l.lives(ctx, conn); err != nil {
+			return fmt.Errorf("silent connection: %w", err)
+		}
+		l.good = asked
+	}
+}
+
+// receive hands over what comes within a Keepalive.
+func (l *Listener) receive(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.Keepalive)
+	defer cancel()
+	for {
+		n, err := conn.WaitForNotification(ctx)
+		if err != nil {
+			return err
+		}
+		l.cfg.Received(Notification{n.Channel, n.Payload, n.PID})
 	}
 }
 
