@@ -57,6 +57,7 @@ func settle(p *pgxpool.Config, cfg Config) {
 	params["idle_in_transaction_session_timeout"] = strconv.FormatInt(2*cfg.Timeout.Milliseconds(), 10)
 	params["client_encoding"] = "UTF8"
 	params["timezone"] = "UTC"
+	params["default_transaction_isolation"] = "read committed" // functions see what others committed while they waited for a lock
 	p.ConnConfig.ConnectTimeout = cfg.Timeout
 	p.MaxConns, p.MinConns = int32(cfg.MaxConns), 0
 	p.MaxConnIdleTime = time.Minute
