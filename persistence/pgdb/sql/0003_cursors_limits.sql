@@ -35,6 +35,9 @@ declare
     -- A call that was given up comes late after minutes at most.
     after interval := interval '10 minutes';
 begin
+    if pg_is_in_recovery() then
+        raise 'this server is a standby' using errcode = 'read_only_sql_transaction';
+    end if;
     perform pg_advisory_xact_lock(lock);
     now_ := clock_timestamp();
     insert into {schema}.cursor_writers as w (topic, writer, number, gone)
@@ -70,6 +73,9 @@ create index on {schema}.limits (gone);
 -- limits_lock takes the lock of a place and returns the time at which it has it, in microseconds.
 create function {schema}.limits_lock(lock bigint) returns bigint language plpgsql volatile as $$
 begin
+    if pg_is_in_recovery() then
+        raise 'this server is a standby' using errcode = 'read_only_sql_transaction';
+    end if;
     perform pg_advisory_xact_lock(lock);
     return (extract(epoch from clock_timestamp()) * 1000000)::bigint;
 end $$;

@@ -31,6 +31,9 @@ create sequence {schema}.lease_fence;
 -- lease_lock makes each call one step, and returns the time at which it has the lock.
 create function {schema}.lease_lock(lock bigint) returns timestamptz language plpgsql volatile as $$
 begin
+    if pg_is_in_recovery() then
+        raise 'this server is a standby' using errcode = 'read_only_sql_transaction';
+    end if;
     perform pg_advisory_xact_lock(lock);
     return clock_timestamp();
 end $$;
