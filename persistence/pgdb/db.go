@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/puddle/v2"
 
 	"github.com/troupe-rt/troupe/actors/breaker"
 )
@@ -37,6 +38,8 @@ type DB struct {
 	breaker *breaker.Breaker
 	logger  *slog.Logger
 	metrics *metrics
+	hosts   int          // of the URL
+	lost    atomic.Int64 // when a connection was lost last, in Unix nanoseconds
 	closed  atomic.Bool
 }
 
@@ -70,47 +73,8 @@ func (db *DB) LockKey(name string) int64 {
 // effect, or, if it is neither an answer nor breaker.ErrOpen, that this is unknown.
 func (db *DB) Run(ctx context.Context, f func(ctx context.Context, q Querier) error) error {
 	return db.do(ctx, db.timeout, func(ctx context.Context) error {
-		conn, err := db.pool.Acquire(ctx)
-		if err != nil {
-			return err
-		}
-		defer conn.Release()
-		return f(ctx, conn)
+		return db.with(ctx, func(conn *pgxpool.Conn) error { return f(ctx, conn) })
 	})
-}
-
-// Tx calls f in a transaction, which is committed if f returns nil. If it failed because of other
-// transactions beside it (a deadlock) it runs again, twice at most.
-func (db *DB) Tx(ctx context.Context, f func(ctx context.Context, q Querier) error) error {
-	return db.do(ctx, db.timeout, func(ctx context.Context) error { return db.tx(ctx, f) })
-}
-
-// Long is Tx for work that may take longer than others: Config.Timeout does not bound it, limit does.
-func (db *DB) Long(ctx context.Context, limit time.Duration, f func(ctx context.Context, q Querier) error) error {
-	return db.do(ctx, limit, func(ctx context.Context) error {
-		return db.tx(ctx, func(ctx context.Context, q Querier) error {
-			ms := limit.Milliseconds()
-			if _, err := q.Exec(ctx, fmt.Sprintf("set local statement_timeout = %d", ms)); err != nil {
-				return err
-			}
-			if _, err := q.Exec(ctx, fmt.Sprintf("set local lock_timeout = %d", ms)); err != nil {
-				return err
-			}
-			return f(ctx, q)
-		})
-	})
-}
-
-const maxTries = 3
-
-func (db *DB) tx(ctx context.Context, f func(ctx context.Context, q Querier) error) error {
-	for try := 1; ; try++ {
-		err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error { return f(ctx, tx) })
-		if err == nil || try == maxTries || !again(err) {
-			return err
-		}
-		db.metrics.retries.Inc()
-	}
 }
 
 func (db *DB) do(ctx context.Context, limit time.Duration, f func(ctx context.Context) error) error {
@@ -118,11 +82,23 @@ func (db *DB) do(ctx context.Context, limit time.Duration, f func(ctx context.Co
 		return ErrClosed
 	}
 	began := time.Now()
-	err := db.guard(ctx, limit, f)
-	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("%w (%w)", ErrTimeout, err)
+	err := db.guard(context.WithValue(ctx, connecting{}, true), limit, f)
+	if err != nil {
+		err = db.judged(ctx, err)
 	}
 	db.metrics.called(time.Since(began), err)
+	return err
+}
+
+// judged is the error of a call as its caller is to see it.
+func (db *DB) judged(ctx context.Context, err error) error {
+	err = concealed(err)
+	switch {
+	case errors.Is(err, puddle.ErrClosedPool):
+		return ErrClosed
+	case ctx.Err() == nil && reason(err) == "timeout" && !errors.Is(err, ErrTimeout):
+		return fmt.Errorf("%w (%w)", ErrTimeout, err)
+	}
 	return err
 }
 
@@ -135,13 +111,22 @@ func (db *DB) guard(ctx context.Context, limit time.Duration, f func(ctx context
 	return f(ctx)
 }
 
+// Refusal is a *breaker.OpenError while the breaker is broken, so that who would have to wait for a call under way
+// need not. It is not a call.
+func (db *DB) Refusal() error {
+	if db.breaker == nil || db.breaker.State() != breaker.Broken {
+		return nil
+	}
+	return &breaker.OpenError{Backend: db.breaker.Backend(), State: breaker.Broken, RetryAfter: db.timeout}
+}
+
 // Connect opens a connection of its own, which is the caller's to close. The role says in
 // pg_stat_activity what it is for.
 func (db *DB) Connect(ctx context.Context, role string) (*pgx.Conn, error) {
 	if db.closed.Load() {
 		return nil, ErrClosed
 	}
-	ctx, cancel := context.WithTimeout(ctx, db.timeout)
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, connecting{}, true), db.timeout)
 	defer cancel()
 	cfg := db.single.Copy()
 	cfg.RuntimeParams["application_name"] += " " + role
