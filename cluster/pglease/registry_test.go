@@ -1,0 +1,39 @@
+package pglease_test
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/troupe-rt/troupe/cluster/lease/leasetest"
+	"github.com/troupe-rt/troupe/cluster/pglease"
+	"github.com/troupe-rt/troupe/persistence/pgdb"
+	"github.com/troupe-rt/troupe/persistence/pgdb/pgtest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// unlogged are the tables that a crash of the server empties.
+var unlogged = []string{"leases", "lease_claims", "lease_life"}
+
+// empty does what a crash does.
+func empty(t testing.TB, url, schema string) {
+	t.Helper()
+	for _, table := range unlogged {
+		pgtest.Exec(t, url, "delete from "+schema+"."+table)
+	}
+}
+
+// TestRegistry runs the suite of every Registry. Its cases share a database and not a schema.
+func TestRegistry(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Shared(t).Database(t)
+	var cases atomic.Int32
+	leasetest.Run(t, func(t *testing.T) leasetest.Backend {
+		schema := fmt.Sprint("case_", cases.Add(1))
+		db := pgtest.Open(t, url, pgdb.Config{Schema: schema})
+		return leasetest.Backend{Registry: pglease.New(pglease.Config{DB: db}), Empty: func() { empty(t, url, schema) }}
+	})
+}
