@@ -42,8 +42,7 @@ type Bus struct {
 	closed    bool
 	listening bool
 	down      bool  // said so, and not up since
-	refused   error // what the server said to the listener, if that will not change by itself
-	open      error // why the breaker refuses, when asked last
+	open      error // the breaker's, while nothing listens: it makes no sense to wait
 	entries   map[string]*entry
 }
 

@@ -71,9 +71,9 @@ func (b *Bus) begin(ctx context.Context, name string, to topic.Sink, answer chan
 	if b.closed {
 		return nil, ErrClosed
 	}
-	if err := b.hopeless(); err != nil {
+	if b.open != nil {
 		delete(b.entries, name)
-		return nil, err
+		return nil, b.open
 	}
 	e := b.entries[name]
 	if e == nil {
@@ -87,17 +87,6 @@ func (b *Bus) begin(ctx context.Context, name string, to topic.Sink, answer chan
 	}
 	e.waiting = append(e.waiting, answer)
 	return e, nil
-}
-
-// hopeless says why it makes no sense to wait for a connection.
-func (b *Bus) hopeless() error {
-	switch {
-	case b.listening:
-		return nil
-	case b.refused != nil:
-		return b.refused
-	}
-	return b.open
 }
 
 // abandon takes a call back whose context ended.
@@ -143,7 +132,7 @@ func (b *Bus) onListening(since time.Time) {
 		b.mu.Unlock()
 		return
 	}
-	b.listening, b.refused, b.open = true, nil, nil
+	b.listening, b.open = true, nil
 	told := b.down
 	b.down = false
 	interrupted := b.live()
@@ -184,7 +173,7 @@ func (b *Bus) restore(all []follower, since time.Time) {
 	b.metrics.restored.Add(float64(len(all)))
 }
 
-// onLost lets nobody wait for a server that refuses.
+// onLost lets nobody wait who asked before a server refused. Who asks later waits for the next try.
 func (b *Bus) onLost(err error) {
 	b.mu.Lock()
 	if b.listening {
@@ -194,9 +183,8 @@ func (b *Bus) onLost(err error) {
 	told := b.down || b.closed
 	b.down = true
 	var left waiters
-	if b.refused = nil; refusal(err) {
+	if refusal(err) {
 		b.metrics.refused.Inc()
-		b.refused = err
 		left = b.dismiss(err)
 	}
 	b.mu.Unlock()
