@@ -31,21 +31,16 @@ func (t *Topics) PostLocal(name string, m Message, done func(Receipt, error)) er
 	return nil
 }
 
-// Stale tells receivers of this node that events may have been missed since a moment, on every topic that fits and
-// has an actor; behind what was posted to it before. It is for whoever feeds topics from elsewhere and was cut off. A
-// topic with history numbered nothing then, and is told all the same. Fits is called on the caller's
-// goroutine. It returns at once; a topic whose mailbox is full is told as soon as it is not.
-func (t *Topics) Stale(since time.Time, fits func(name string) bool) {
-	for _, name := range t.keeper.Keys() {
-		if fits(name) {
-			t.stale(name, since)
-		}
-	}
-}
+// Names returns the names of topics that have an actor right now, as all have that have receivers, in no order.
+func (t *Topics) Names() []string { return t.keeper.Keys() }
 
-func (t *Topics) stale(name string, since time.Time) {
+// Stale tells the topic's receivers of this node that events may have been missed since a moment; behind what the
+// same goroutine posted to it before. It is for whoever feeds topics from elsewhere and was cut off. A topic with
+// history numbered nothing then, and is told all the same. It returns at once; a topic whose mailbox is
+// full is told as soon as it is not.
+func (t *Topics) Stale(name string, since time.Time) {
 	if _, err := t.keeper.TellExisting(name, &missed{since}); err != nil && refusal(err) == ErrOverloaded {
-		time.AfterFunc(holeWait, func() { t.stale(name, since) })
+		time.AfterFunc(holeWait, func() { t.Stale(name, since) })
 	}
 }
 
