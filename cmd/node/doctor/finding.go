@@ -18,6 +18,7 @@ const (
 
 // A Finding is one thing that was looked at.
 type Finding struct {
+	Backend string  `json:"backend"`          // redis or postgres
 	Check   string  `json:"check"`            // version, memory, persistence ...
 	Verdict Verdict `json:"verdict"`          //
 	Server  string  `json:"server,omitempty"` // whose, where there are several
@@ -28,9 +29,36 @@ type Finding struct {
 
 // A Report is all that was found.
 type Report struct {
-	Redis    string    `json:"redis"` // the URL, without its secrets
+	Redis    string    `json:"redis,omitempty"` // the URL, without its secrets
+	Postgres string    `json:"postgres,omitempty"`
 	Verdict  Verdict   `json:"verdict"`
 	Findings []Finding `json:"findings"`
+}
+
+// The values of Finding.Backend.
+const (
+	backendRedis    = "redis"
+	backendPostgres = "postgres"
+)
+
+// Join is the report on both; nil stands for one that was not examined.
+func Join(a, b *Report) *Report {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	found := slices.Concat(a.Findings, b.Findings)
+	return &Report{Redis: cmp.Or(a.Redis, b.Redis), Postgres: cmp.Or(a.Postgres, b.Postgres), Verdict: worst(found), Findings: found}
+}
+
+// of names the backend in each.
+func of(backend string, found []Finding) []Finding {
+	for i := range found {
+		found[i].Backend = backend
+	}
+	return found
 }
 
 var severity = map[Verdict]int{OK: 0, Unknown: 1, Warn: 2, Fail: 3}

@@ -34,13 +34,13 @@ func Examine(ctx context.Context, o Options) (*Report, error) {
 	conn, err := redisconn.Open(connecting, redisconn.Config{URL: o.URL, Prefix: o.Prefix, Timeout: questionTimeout})
 	var old *redisconn.VersionError
 	if errors.As(err, &old) { // nothing else of it matters
-		return &Report{Redis: o.Shown, Verdict: Fail, Findings: checkVersion(&Server{Info: map[string]string{"redis_version": old.Have}})}, nil
+		return &Report{Redis: o.Shown, Verdict: Fail, Findings: of(backendRedis, checkVersion(&Server{Info: map[string]string{"redis_version": old.Have}}))}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("doctor: %w", err)
 	}
 	defer conn.Close()
-	e := &examination{client: conn.Client(), cluster: conn.Cluster(), names: conn.Names(), topic: "doctor:" + rand.Text()[:12]}
+	e := &examination{client: conn.Client(), cluster: conn.Cluster(), names: conn.Names(), topic: "doctor:" + token()}
 	facts := e.learn(ctx, o)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("doctor: %w", err)
@@ -48,6 +48,9 @@ func Examine(ctx context.Context, o Options) (*Report, error) {
 	found := Judge(facts)
 	return &Report{Redis: o.Shown, Verdict: worst(found), Findings: found}, nil
 }
+
+// token is for names that nobody else has.
+func token() string { return rand.Text()[:12] }
 
 type examination struct {
 	client  redis.UniversalClient
@@ -144,17 +147,24 @@ func (e *examination) clusterState(ctx context.Context) *ClusterState {
 	return state
 }
 
-// roundTrip measures pings, and the clock by the quickest answer to TIME.
+// roundTrip asks for the time.
 func (e *examination) roundTrip(ctx context.Context) RoundTrip {
+	return measure(func() (server time.Time, err error) {
+		err = ask(ctx, e.client, func(ctx context.Context, c redis.Cmdable) (err error) {
+			server, err = c.Time(ctx).Result()
+			return err
+		})
+		return server, err
+	})
+}
+
+// measure takes 20 round trips, and the clock by the quickest.
+func measure(now func() (time.Time, error)) RoundTrip {
 	var trips []time.Duration
 	var best, ahead time.Duration
 	for range 20 {
 		began := time.Now()
-		var server time.Time
-		err := ask(ctx, e.client, func(ctx context.Context, c redis.Cmdable) (err error) {
-			server, err = c.Time(ctx).Result()
-			return err
-		})
+		server, err := now()
 		took := time.Since(began)
 		if err != nil {
 			break

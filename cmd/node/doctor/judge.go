@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Judge turns what was learned into findings, server by server and then for all
-// together.
+// Judge turns what was learned of Redis into findings, server by server and then for
+// all together.
 func Judge(f Facts) []Finding {
 	var found []Finding
 	for i := range f.Servers {
@@ -22,7 +22,8 @@ func Judge(f Facts) []Finding {
 	if f.Cluster != nil {
 		found = append(found, checkCluster(f.Cluster))
 	}
-	return append(found, checkRights(f.Missing), checkPubSub(f.PubSub), checkLatency(f.Median), checkClock(f.Ahead))
+	return of(backendRedis, append(found, checkRights(f.Missing), checkPubSub(f.PubSub),
+		checkLatency("Redis", f.Median), checkClock("Redis", f.Ahead)))
 }
 
 // named adds whose finding it is where there is more than one server.

@@ -55,18 +55,18 @@ const (
 	outOfReach = 500 * time.Millisecond
 )
 
-func checkLatency(median time.Duration) Finding {
+func checkLatency(name string, median time.Duration) Finding {
 	f := Finding{Check: "latency", Verdict: OK, What: "A round trip takes " + timeText(median) + " (median of 20).",
 		Effect: "A publish with history takes one; many publishers share it."}
 	switch {
 	case median == 0:
 		f.Verdict, f.What, f.Fix = Unknown, "Could not measure the round trip.", "Run node doctor again"
 	case median >= outOfReach:
-		f.Verdict, f.Effect = Fail, "Calls come near their deadline of 2 s; when several in a row miss it, the node counts Redis as down."
-		f.Fix = "Run nodes and Redis in one region"
+		f.Verdict, f.Effect = Fail, "Calls come near their deadline of 2 s; when several in a row miss it, the node counts "+name+" as down."
+		f.Fix = "Run nodes and " + name + " in one region"
 	case median >= farAway:
 		f.Verdict, f.Effect = Warn, "Each publish with history takes at least that long to be acknowledged and to reach other nodes."
-		f.Fix = "Run nodes and Redis in one network"
+		f.Fix = "Run nodes and " + name + " in one network"
 	}
 	return f
 }
@@ -78,17 +78,17 @@ const (
 	clockNoise = 10 * time.Millisecond
 )
 
-func checkClock(ahead time.Duration) Finding {
-	what, off := "Redis's clock is ahead of this machine's by "+timeText(ahead)+".", ahead
+func checkClock(name string, ahead time.Duration) Finding {
+	what, off := name+"'s clock is ahead of this machine's by "+timeText(ahead)+".", ahead
 	if ahead < 0 {
-		what, off = "Redis's clock is behind this machine's by "+timeText(-ahead)+".", -ahead
+		what, off = name+"'s clock is behind this machine's by "+timeText(-ahead)+".", -ahead
 	}
 	if off < clockNoise {
-		what = "Redis's clock and this machine's agree within " + clockNoise.String() + "."
+		what = name + "'s clock and this machine's agree within " + clockNoise.String() + "."
 	}
 	if off > clockSlack {
 		return Finding{Check: "clock", Verdict: Warn, What: what,
-			Effect: "Leases and expiry go by Redis's clock alone and hold; times that clients are shown, and the expiry of tokens, differ.",
+			Effect: "Leases and expiry go by " + name + "'s clock alone and hold; times that clients are shown, and the expiry of tokens, differ.",
 			Fix:    "Let NTP set both clocks: timedatectl set-ntp true"}
 	}
 	return Finding{Check: "clock", Verdict: OK, What: what, Effect: "Times that clients are shown agree."}
