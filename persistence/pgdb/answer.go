@@ -1,6 +1,7 @@
 package pgdb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -9,20 +10,13 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Answered reports whether an error is an answer: the server is well, and said no. It is
-// meant for breaker.Options. Not an answer is what the server says to everybody: that it
+// Answered reports whether an error is an answer: the server is well, and said no, or what the caller itself returned
+// from Run. It is meant for breaker.Options. Not an answer is what the server says to everybody: that it
 // starts, stops, is full, or a standby; nor a statement that it gave up because it took too long.
-func Answered(err error) bool {
-	if errors.Is(err, pgx.ErrNoRows) {
-		return true
-	}
-	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && reasonOf(e) == ""
-}
+func Answered(err error) bool { return err != nil && reason(err) == "" }
 
 // reasonOf is why the server can not serve, "" if it can.
 func reasonOf(e *pgconn.PgError) string {
@@ -50,12 +44,12 @@ func reasonOf(e *pgconn.PgError) string {
 // Reason is why a call failed, in a word that may be shown to anyone: "timeout", "refused"
 // (no connection, or no more of them, or a wrong password), "lost" (the connection ended before the
 // answer came), "loading", "readonly", "full" (the disk), or "error". It is meant for breaker.Options.
-func Reason(err error) string {
+func Reason(err error) string { return cmp.Or(reason(err), "error") }
+
+// reason is "" of an answer, and of what has nothing to do with the server.
+func reason(err error) string {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		if r := reasonOf(e); r != "" {
-			return r
-		}
-		return "error"
+		return reasonOf(e)
 	}
 	if n, ok := errors.AsType[net.Error](err); ok && n.Timeout() || errors.Is(err, context.DeadlineExceeded) ||
 		errors.Is(err, os.ErrDeadlineExceeded) {
@@ -67,15 +61,13 @@ func Reason(err error) string {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return "refused"
 	}
-	for _, lost := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE} {
+	for _, lost := range []error{errLost, ErrClosed, pgconn.ErrConnClosed, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed,
+		syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED} {
 		if errors.Is(err, lost) {
 			return "lost"
 		}
 	}
-	if strings.Contains(err.Error(), "conn closed") || strings.Contains(err.Error(), "closed pool") {
-		return "lost"
-	}
-	return "error"
+	return ""
 }
 
 // Code is the SQLSTATE of an error of the server, "" of others.
@@ -104,6 +96,12 @@ func hint(err error, where string) string {
 		return "the server takes no more connections: see max_connections"
 	case code == "57P03":
 		return "the server starts or stops; try again soon"
+	case strings.Contains(text, "unsupported startup parameter"):
+		return "a pooler is between that lets settings not through: Postgres itself is needed, as LISTEN and locks of a session do not work with poolers either"
+	case code == "42704", strings.HasPrefix(code, "22"):
+		return "a parameter of the URL is none that the server knows, or has a value that it does not take"
+	case strings.Contains(text, "read only connection"):
+		return "no server of the URL takes writes: all are standbys"
 	case strings.Contains(text, "x509:") || strings.Contains(text, "tls:") || strings.Contains(text, "refused TLS"):
 		return "TLS failed: which sslmode does the server want, and is its certificate one that this system trusts?"
 	case strings.Contains(text, "no such host"):

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/troupe-rt/troupe/actors/breaker"
@@ -102,49 +101,6 @@ func CheckSchema(name string) error {
 		return rule("must be one of its own, not public or one of Postgres' (pg_*, information_schema)")
 	}
 	return nil
-}
-
-// CheckURL returns a *ConfigError, which shows nothing of the URL, unless it is one that
-// Open understands:
-//
-//	postgres://[user[:password]@]host[:port][,host:port...]/database[?sslmode=...&target_session_attrs=...]
-//	postgresql://...                              the same
-//
-// Parameters are those of libpq. What is missing is taken from libpq's environment variables and files, such as
-// PGPASSWORD and .pgpass. Refused are parameters that set timeouts and pools, which Config decides.
-func CheckURL(raw string) error {
-	_, err := parseURL(raw)
-	return err
-}
-
-// ours are parameters that Config decides.
-var ours = []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "application_name",
-	"client_encoding", "search_path", "options", "connect_timeout", "default_query_exec_mode"}
-
-func parseURL(raw string) (*pgxpool.Config, error) {
-	rule := func(r string) (*pgxpool.Config, error) { return nil, &ConfigError{Field: "postgres", Rule: r} }
-	if !strings.HasPrefix(raw, "postgres://") && !strings.HasPrefix(raw, "postgresql://") {
-		return rule("must be a URL that begins with postgres://, such as postgres://user@host:5432/database")
-	}
-	cfg, err := pgxpool.ParseConfig(raw)
-	if err != nil {
-		return rule("is not a URL that Postgres' clients understand: postgres://user:password@host:5432/database?sslmode=require " +
-			"(in a password, characters such as @ / ? # % are written %40 %2F %3F %23 %25)")
-	}
-	if cfg.ConnConfig.Database == "" {
-		return rule("names no database: postgres://user@host:5432/database")
-	}
-	for _, p := range ours {
-		if _, ok := cfg.ConnConfig.RuntimeParams[p]; ok && strings.Contains(raw, p+"=") {
-			return rule("has the parameter " + p + ", which is not to be set there")
-		}
-	}
-	for _, p := range []string{"connect_timeout=", "default_query_exec_mode=", "pool_"} {
-		if _, query, _ := strings.Cut(raw, "?"); strings.Contains(query, p) {
-			return rule("has the parameter " + strings.Trim(p, "=_") + ", which is not to be set there")
-		}
-	}
-	return cfg, nil
 }
 
 // SchemaFor is the schema of a cluster with a prefix, as keys in Redis have one: "troupe:" has

@@ -13,7 +13,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/puddle/v2"
 
 	"github.com/troupe-rt/troupe/actors/breaker"
 )
@@ -93,10 +92,7 @@ func (db *DB) do(ctx context.Context, limit time.Duration, f func(ctx context.Co
 // judged is the error of a call as its caller is to see it.
 func (db *DB) judged(ctx context.Context, err error) error {
 	err = concealed(err)
-	switch {
-	case errors.Is(err, puddle.ErrClosedPool):
-		return ErrClosed
-	case ctx.Err() == nil && reason(err) == "timeout" && !errors.Is(err, ErrTimeout):
+	if ctx.Err() == nil && reason(err) == "timeout" && !errors.Is(err, ErrTimeout) {
 		return fmt.Errorf("%w (%w)", ErrTimeout, err)
 	}
 	return err

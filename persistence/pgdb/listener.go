@@ -39,7 +39,8 @@ type ListenConfig struct {
 	Lost func(err error)
 
 	// Elect decides whether this program is to listen: it is asked on a fresh connection before each LISTEN, and
-	// again every Poll while it says no. What it locks there is held as long as the connection. nil: always.
+	// again every Poll while it says no. What it locks there is held as long as the connection, which the server ends when it
+	// has heard nothing for 2 * (Keepalive or Poll + the DB's timeout), also if this program hangs. nil: always.
 	Elect func(ctx context.Context, conn *pgx.Conn) (bool, error)
 	Poll  time.Duration // defaults to five seconds
 
@@ -68,6 +69,8 @@ type Listener struct {
 	// server sends it ahead of its answer. Zero: never. What was received last says less, as more may have been under way.
 	// Owned by the goroutine.
 	good time.Time
+
+	began time.Time // to listen, on the connection that is or was last; zero: it has not. Owned by the goroutine
 }
 
 // Listen starts a Listener. It returns at once; a database that is away is waited for.
@@ -96,18 +99,18 @@ func (l *Listener) run(ctx context.Context) {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval, b.MaxInterval = l.cfg.MinWait, l.cfg.MaxWait
 	for ctx.Err() == nil {
-		began := time.Now()
+		l.began = time.Time{}
 		err := l.session(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if time.Since(began) > l.cfg.MaxWait {
+		if !l.began.IsZero() && time.Since(l.began) > l.cfg.MaxWait {
 			b.Reset()
 		}
 		if l.cfg.Lost != nil {
 			l.cfg.Lost(err)
 		}
-		pause(ctx, b.NextBackOff())
+		pause(ctx, min(b.NextBackOff(), l.cfg.MaxWait))
 	}
 }
 
@@ -131,6 +134,9 @@ func (l *Listener) session(ctx context.Context) error {
 		defer cancel()
 		_ = conn.Close(ctx)
 	}()
+	if err := l.limit(ctx, conn); err != nil {
+		return err
+	}
 	if err := l.elected(ctx, conn); err != nil {
 		return err
 	}
@@ -138,6 +144,7 @@ func (l *Listener) session(ctx context.Context) error {
 	if err := l.listen(ctx, conn); err != nil {
 		return err
 	}
+	l.began = time.Now()
 	l.once.Do(func() { close(l.first) })
 	since := l.good
 	l.good = asked
@@ -145,6 +152,25 @@ func (l *Listener) session(ctx context.Context) error {
 		l.cfg.Listening(since)
 	}
 	return l.read(ctx, conn)
+}
+
+// silence is how long the server waits for a sign of this program before it ends the connection, and with it what was
+// locked there: another may then be elected, and the queue of notifications does not grow for nobody.
+func (l *Listener) silence() time.Duration {
+	often := l.cfg.Keepalive
+	if l.cfg.Elect != nil {
+		often = max(often, l.cfg.Poll)
+	}
+	return 2 * (often + l.db.timeout)
+}
+
+func (l *Listener) limit(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, l.db.timeout)
+	defer cancel()
+	if _, err := conn.Exec(ctx, "set idle_session_timeout = "+milliseconds(l.silence())); err != nil {
+		return fmt.Errorf("set: %w", err)
+	}
+	return nil
 }
 
 // elected returns nil when this program is to listen.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
-	"time"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -34,9 +34,10 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	settle(pool, cfg)
-	db := &DB{single: pool.ConnConfig, plain: cfg.Schema, schema: pgx.Identifier{cfg.Schema}.Sanitize(), timeout: cfg.Timeout,
+	hosts := settle(pool, cfg)
+	db := &DB{hosts: hosts, single: pool.ConnConfig, plain: cfg.Schema, schema: pgx.Identifier{cfg.Schema}.Sanitize(), timeout: cfg.Timeout,
 		breaker: cfg.Breaker, logger: cfg.Logger, metrics: newMetrics(cfg.Registerer)}
+	pool.ShouldPing = db.dead
 	if db.pool, err = pgxpool.NewWithConfig(context.WithoutCancel(ctx), pool); err != nil {
 		return nil, fmt.Errorf("pgdb: open: %w", concealed(err))
 	}
@@ -48,38 +49,34 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	return db, nil
 }
 
-// settle has the server give up when the caller does, and names the program.
-func settle(p *pgxpool.Config, cfg Config) {
-	ms := strconv.FormatInt(cfg.Timeout.Milliseconds(), 10)
-	params := p.ConnConfig.RuntimeParams
-	params["application_name"] = fmt.Sprintf("troupe %.40s", cfg.Node)
-	params["statement_timeout"], params["lock_timeout"] = ms, ms
-	params["idle_in_transaction_session_timeout"] = strconv.FormatInt(2*cfg.Timeout.Milliseconds(), 10)
-	params["client_encoding"] = "UTF8"
-	params["timezone"] = "UTC"
-	params["default_transaction_isolation"] = "read committed" // functions see what others committed while they waited for a lock
-	p.ConnConfig.ConnectTimeout = cfg.Timeout
-	p.MaxConns, p.MinConns = int32(cfg.MaxConns), 0
-	p.MaxConnIdleTime = time.Minute
-	p.MaxConnLifetime = time.Hour
-	p.MaxConnLifetimeJitter = 10 * time.Minute
-}
-
 // look asks what the server is.
 func (db *DB) look(ctx context.Context) error {
-	var version int
-	var name, encoding string
+	var s served
 	err := db.Run(ctx, func(ctx context.Context, q Querier) error {
-		return q.QueryRow(ctx, `select current_setting('server_version_num')::int, current_setting('server_version'), current_setting('server_encoding')`).
-			Scan(&version, &name, &encoding)
+		return q.QueryRow(ctx, `select current_setting('server_version_num')::int, current_setting('server_version'), current_setting('server_encoding'), pg_is_in_recovery()`).
+			Scan(&s.number, &s.version, &s.encoding, &s.standby)
 	})
+	if err != nil {
+		return fmt.Errorf("pgdb: open: %w; %s", err, hint(err, db.Addr()))
+	}
+	return s.check()
+}
+
+// served is what decides whether a server will do.
+type served struct {
+	number            int // such as 150004
+	version, encoding string
+	standby           bool
+}
+
+func (s served) check() error {
 	switch {
-	case err != nil:
-		return fmt.Errorf("pgdb: open: %w; %s", concealed(err), hint(err, db.Addr()))
-	case version < MinVersion*10000:
-		return &VersionError{Have: name}
-	case encoding != "UTF8":
-		return fmt.Errorf("pgdb: open: the database has the encoding %s, and UTF8 is needed: create it with encoding 'UTF8'", encoding)
+	case s.number < MinVersion*10000:
+		return &VersionError{Have: s.version}
+	case s.encoding != "UTF8":
+		return fmt.Errorf("pgdb: open: the database has the encoding %s, and UTF8 is needed: create it with encoding 'UTF8'", s.encoding)
+	case s.standby:
+		return errors.New("pgdb: open: the server is a standby, which takes no writes: give the URL of the primary, or of all of them with commas between")
 	}
 	return nil
 }
@@ -105,7 +102,7 @@ func (e *connectError) Error() string {
 	if cause == nil {
 		return "no connection"
 	}
-	return "no connection: " + cause.Error()
+	return "no connection: " + strings.ReplaceAll(cause.Error(), "\n", "; ")
 }
 
 func (e *connectError) Unwrap() error { return e.err }
