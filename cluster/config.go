@@ -12,9 +12,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/troupe-rt/troupe/actors/ratelimit"
-	"github.com/troupe-rt/troupe/cluster/lease"
+	"github.com/troupe-rt/troupe/bridge/outbox"
+	"github.com/troupe-rt/troupe/bridge/pgnotify"
 	"github.com/troupe-rt/troupe/cursor"
 	"github.com/troupe-rt/troupe/group"
+	"github.com/troupe-rt/troupe/persistence/pgdb"
 	"github.com/troupe-rt/troupe/persistence/redisconn"
 	"github.com/troupe-rt/troupe/presence"
 	"github.com/troupe-rt/troupe/topic"
@@ -72,14 +74,47 @@ type Config struct {
 	// go-redis, writes lines of its own to standard error during an outage;
 	// redisconn.LogTo sends them to a logger, for the whole process.
 	//
-	// Defaults to none: the node is alone and keeps all in memory.
+	// Defaults to none: without Postgres either the node is alone and keeps all in
+	// memory.
 	Redis string
 
 	// Prefix begins the names of all keys and channels in Redis. Nodes with the
-	// same Redis and the same prefix are one cluster.
+	// same Redis and the same prefix are one cluster. Without Redis it is the Schema
+	// that says so.
 	//
 	// Defaults to "troupe:".
 	Prefix string
+
+	// Postgres is the URL of the Postgres that the nodes of a cluster share: see
+	// pgdb.CheckURL. Beside Redis it keeps the history of topics whose policy says
+	// Store: StorePostgres. Without Redis it is all that the nodes share: it keeps everything,
+	// and carries what they tell each other. Start brings the schema up to date, and fails
+	// when the database does not answer.
+	//
+	// Defaults to none.
+	Postgres string
+
+	// Schema is the schema of the database in which all tables are: see pgdb.CheckSchema.
+	// Nodes with the same Postgres and the same schema are one cluster.
+	//
+	// Defaults to the Prefix without what is not part of a name: "troupe".
+	Schema string
+
+	// PostgresConns bounds the node's pool of connections to Postgres, 1 to 1000. Up to
+	// four more are used beside it, for listening.
+	//
+	// Defaults to pgdb.DefaultMaxConns, 8.
+	PostgresConns int
+
+	// Notify are channels of Postgres' NOTIFY whose notifications are published to topics. It needs
+	// Postgres.
+	Notify []pgnotify.Channel
+
+	// Outbox has this node take part in forwarding what transactions left in the outbox of
+	// the schema; its DB, Topics, Logger and Registerer are the node's. It needs Postgres.
+	//
+	// Defaults to none.
+	Outbox *outbox.Config
 
 	// Replicas is how many replicas of Redis must have a publish before it is
 	// acknowledged.
@@ -92,7 +127,7 @@ type Config struct {
 	Address string
 
 	// Memory is how many bytes the history of all topics may take. What goes
-	// beyond it pushes out the oldest. It is without effect with Redis.
+	// beyond it pushes out the oldest. It is without effect with Redis or Postgres.
 	//
 	// Defaults to 256 MiB.
 	Memory int64
@@ -122,6 +157,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Prefix == "" {
 		c.Prefix = redisconn.DefaultPrefix
+	}
+	if c.Schema == "" {
+		c.Schema, _ = pgdb.SchemaFor(c.Prefix) // "" is refused where it matters
+	}
+	if c.PostgresConns == 0 {
+		c.PostgresConns = pgdb.DefaultMaxConns
 	}
 	if c.Memory == 0 {
 		c.Memory = DefaultMemory
@@ -155,6 +196,12 @@ func (c Config) validate() error {
 	} else if c.Replicas != 0 {
 		add("replicas", "%d needs redis", c.Replicas)
 	}
+	if c.Postgres != "" {
+		c.checkPostgres(add)
+	}
+	c.checkAddress(add)
+	c.checkStores(add)
+	c.checkBridges(add)
 	if c.Memory < 0 {
 		add("memory", "%d is negative", c.Memory)
 	}
@@ -199,8 +246,5 @@ func (c Config) checkRedis(add func(field, format string, args ...any)) {
 	}
 	if c.Replicas < 0 {
 		add("replicas", "%d is negative", c.Replicas)
-	}
-	if err := (lease.Member{ID: c.ID, Incarnation: "x", Address: c.Address}).Validate(); err != nil {
-		add("address", "%s", err)
 	}
 }

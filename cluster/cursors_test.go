@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/troupe-rt/troupe/cursor"
-	"github.com/troupe-rt/troupe/persistence/redisconn/redistest"
 )
 
 // hand moves a cursor on a node, and points waits until another one sees so many.
@@ -27,10 +26,10 @@ func points(t *testing.T, n *Node, of string, want int) {
 
 // The cursors of a node that is killed vanish with it, long before they would expire; those of one that
 // drains at once.
-func TestCursorsGoWithTheirNode(t *testing.T) {
-	t.Parallel()
-	server := redistest.Start(t)
-	both := nodes(t, server.URL(), 2)
+func TestCursorsGoWithTheirNode(t *testing.T) { onPeace(t, testCursorsGoWithTheirNode) }
+
+func testCursorsGoWithTheirNode(t *testing.T, server shared) {
+	both := nodesOn(t, server, 2)
 	a, b := both[0], both[1]
 	c, kill := killable(t, server, "c")
 	r := newRoll() // follows the board, so that a knows it

@@ -5,22 +5,18 @@ import (
 	"time"
 
 	"github.com/troupe-rt/troupe/actors/ratelimit"
-	"github.com/troupe-rt/troupe/persistence/redisconn/redistest"
 )
 
 // Nodes share what is left of a limit, and one that can not reach Redis allows nothing.
-func TestNodesShareLimits(t *testing.T) {
-	t.Parallel()
-	server := redistest.Start(t)
+func TestNodesShareLimits(t *testing.T) { onEach(t, testNodesShareLimits) }
+
+func testNodesShareLimits(t *testing.T, server shared) {
 	policy := ratelimit.Policy{Name: "chat", Kind: ratelimit.Fixed, Points: 10, Interval: time.Hour}
 	var all []*Node
 	for _, id := range []string{"a", "b"} {
-		n, err := Start(t.Context(), Config{ID: id, Redis: server.URL(), Limits: []ratelimit.Policy{policy}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = n.Close() })
-		all = append(all, n)
+		cfg := server.config()
+		cfg.ID, cfg.Limits = id, []ratelimit.Policy{policy}
+		all = append(all, startOn(t, cfg))
 	}
 	allowed := 0
 	for i := range 30 {
@@ -35,9 +31,9 @@ func TestNodesShareLimits(t *testing.T) {
 	if allowed != policy.Points {
 		t.Errorf("%d were allowed, want %d", allowed, policy.Points)
 	}
-	server.Stop(t, false)
+	server.stop(t)
 	if r, err := all[0].Limits().Consume(t.Context(), "chat", "other", 1); err == nil || r.Allowed {
-		t.Errorf("without Redis: %+v, %v", r, err)
+		t.Errorf("without a backend: %+v, %v", r, err)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/troupe-rt/troupe/actors"
 	"github.com/troupe-rt/troupe/cluster/lease"
-	"github.com/troupe-rt/troupe/persistence/memstore"
+	"github.com/troupe-rt/troupe/persistence/pgdb"
 	"github.com/troupe-rt/troupe/topic"
 )
 
@@ -27,8 +27,11 @@ type Node struct {
 	system       *actors.System
 	topics       *topic.Topics
 	rooms        rooms
+	bridges      bridges
 	health       *health
-	redis        *redisSide // nil: all in memory
+	redis        *redisSide    // nil without
+	postgres     *postgresSide // nil without
+	agent        *lease.Agent  // nil until the node joins, and where it is alone
 	drainTimeout time.Duration
 	unwatch      func() bool // lets go of the context given to Start
 
@@ -78,41 +81,59 @@ func (n *Node) wire(ctx context.Context, cfg Config) (err error) {
 		Logger:     n.logger,
 		Registerer: cfg.Registerer,
 	}
-	if cfg.Redis == "" {
-		topics.Log = memstore.New(memstore.Config{MaxBytes: cfg.Memory, Registerer: cfg.Registerer})
-		if n.topics, err = topic.Start(topics); err != nil {
-			return err
-		}
-		return n.furnish(cfg, n.ports(n.id, cfg.Registerer))
+	if cfg.clustered() {
+		// Frames carry a name that no other process has: two nodes that were given
+		// one ID by mistake would take each other's frames for their own.
+		topics.Node = n.id + "/" + rand.Text()[:8]
 	}
-	// Frames carry a name that no other process has: two nodes that were given
-	// one ID by mistake would take each other's frames for their own.
-	topics.Node = n.id + "/" + rand.Text()[:8]
-	if n.redis, err = n.openRedis(ctx, cfg, topics.Node); err != nil {
+	if err = n.open(ctx, cfg, &topics); err != nil {
 		return err
 	}
-	topics.Log, topics.Relay = n.redis.store, n.redis.bus
+	topics.Log, topics.Logs = n.logs(cfg)
 	if n.topics, err = topic.Start(topics); err != nil {
 		return err
 	}
-	if err = n.join(ctx, cfg); err != nil {
+	if cfg.clustered() {
+		if err = n.join(ctx, cfg); err != nil {
+			return err
+		}
+	}
+	if err = n.furnish(cfg, n.ports(topics.Node, cfg.Registerer)); err != nil {
 		return err
 	}
-	return n.furnish(cfg, n.ports(topics.Node, cfg.Registerer))
+	return n.bridge(ctx, cfg)
+}
+
+// open connects to what the nodes share.
+func (n *Node) open(ctx context.Context, cfg Config, topics *topic.Config) (err error) {
+	if cfg.Postgres != "" {
+		if n.postgres, err = n.openPostgres(ctx, cfg, topics.Node); err != nil {
+			return err
+		}
+		if n.postgres.bus != nil {
+			topics.Relay = n.postgres.bus
+		}
+	}
+	if cfg.Redis != "" {
+		if n.redis, err = n.openRedis(ctx, cfg, topics.Node); err != nil {
+			return err
+		}
+		topics.Relay = n.redis.bus
+	}
+	return nil
 }
 
 // unwire stops what wire had started when it failed.
 func (n *Node) unwire(ctx context.Context) error {
 	ctx, cancel := atLeast(ctx, grace)
 	defer cancel()
+	errs := []error{n.bridges.close(ctx)}
 	clean, err := n.rooms.close(ctx)
-	errs := []error{err}
+	errs = append(errs, err)
 	if n.topics != nil {
 		errs = append(errs, n.topics.Close(ctx))
 	}
-	if n.redis != nil {
-		errs = append(errs, n.redis.leave(ctx, clean), n.redis.close(ctx))
-	}
+	errs = append(errs, n.lower(ctx, clean)...)
 	if n.system != nil {
 		errs = append(errs, n.system.Close(ctx))
 	}
@@ -129,22 +150,12 @@ func (n *Node) Topics() *topic.Topics { return n.topics }
 // after the topics.
 func (n *Node) System() *actors.System { return n.system }
 
-// Members are the nodes of the cluster as they were when this one last renewed
-// its lease, sorted by ID; this one is among them. A node that keeps all in memory
-// is alone and has no lease.
-func (n *Node) Members() []lease.Lease {
-	if n.redis == nil {
-		return []lease.Lease{{Member: lease.Member{ID: n.id, Started: n.started, Version: version()}, State: lease.Alive}}
+// Postgres is the node's way to Postgres; nil without.
+func (n *Node) Postgres() *pgdb.DB {
+	if n.postgres == nil {
+		return nil
 	}
-	return n.redis.agent.Members()
-}
-
-// Self is this node as it stands among Members.
-func (n *Node) Self() lease.Member {
-	if n.redis == nil {
-		return n.Members()[0].Member
-	}
-	return n.redis.agent.Self()
+	return n.postgres.db
 }
 
 // Done is closed when the node is down, whoever stopped it.

@@ -19,9 +19,10 @@ var live = topic.Policy{Match: "live:*", History: -1}
 
 // BUS-01, BUS-02, BUS-06: what is published on one node is delivered on all, once,
 // and not once more to the publisher's own.
-func TestBUS01DeliveredOnAll(t *testing.T) {
-	t.Parallel()
-	_, a, b := pair(t, live, topic.Policy{})
+func TestBUS01DeliveredOnAll(t *testing.T) { onPeace(t, testBUS01DeliveredOnAll) }
+
+func testBUS01DeliveredOnAll(t *testing.T, server shared) {
+	a, b := pairOn(t, server, live, topic.Policy{})
 	for _, name := range []string{"kept", "live:x"} {
 		ea, eb := listen(t, a, name), listen(t, b, name)
 		for i := range 5 {
@@ -35,9 +36,10 @@ func TestBUS01DeliveredOnAll(t *testing.T) {
 
 // BUS-04, REP-25: two nodes publish at once; every receiver sees one order
 // without holes, whenever it came.
-func TestREP25OneOrder(t *testing.T) {
-	t.Parallel()
-	_, a, b := pair(t)
+func TestREP25OneOrder(t *testing.T) { onPeace(t, testREP25OneOrder) }
+
+func testREP25OneOrder(t *testing.T, server shared) {
+	a, b := pairOn(t, server)
 	ears := []*ear{listen(t, a, "chat"), listen(t, b, "chat")}
 	var wg sync.WaitGroup
 	const each, publishers = 250, 4
@@ -69,9 +71,10 @@ func TestREP25OneOrder(t *testing.T) {
 
 // REP-23, REP-24, STR-02: nodes share the history and the ids, also with one that
 // starts later.
-func TestREP24NodesShareHistory(t *testing.T) {
-	t.Parallel()
-	server, a, b := pair(t)
+func TestREP24NodesShareHistory(t *testing.T) { onPeace(t, testREP24NodesShareHistory) }
+
+func testREP24NodesShareHistory(t *testing.T, server shared) {
+	a, b := pairOn(t, server)
 	first, err := a.Topics().Publish(t.Context(), "chat", topic.Message{Event: "e", Data: []byte("1"), ID: "once"})
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +86,7 @@ func TestREP24NodesShareHistory(t *testing.T) {
 	if err := errors.Join(a.Close(), b.Close()); err != nil && !errors.Is(err, errClosed) {
 		t.Logf("close: %v", err)
 	}
-	c := nodes(t, server.URL(), 1)[0]
+	c := nodesOn(t, server, 1)[0]
 	if r := say(t, c, "chat", "2"); r.Position.Epoch != first.Position.Epoch || r.Position.Seq != 2 {
 		t.Errorf("after a restart: %v, first %v", r.Position, first.Position)
 	}
@@ -95,9 +98,10 @@ func TestREP24NodesShareHistory(t *testing.T) {
 
 // BUS-17, BUS-18, REP-01: with every connection killed again and again nothing is
 // missing and nothing comes twice; topics without history say that they missed.
-func TestBUS18ConnectionsKilled(t *testing.T) {
-	t.Parallel()
-	server, a, b := pair(t, live, topic.Policy{History: 100_000})
+func TestBUS18ConnectionsKilled(t *testing.T) { onEach(t, testBUS18ConnectionsKilled) }
+
+func testBUS18ConnectionsKilled(t *testing.T, server shared) {
+	a, b := pairOn(t, server, live, topic.Policy{History: 100_000})
 	eb, lb := listen(t, b, "chat"), listen(t, b, "live:x")
 	stop := make(chan struct{})
 	var killer sync.WaitGroup
@@ -190,72 +194,76 @@ func (o *outages) wants(t *testing.T, began, ended int) {
 // receivers; after it everything is as if nothing had happened.
 func TestREP15Outage(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]struct{ begin, end func(*redistest.Server) }{
-		"stopped": {func(s *redistest.Server) { s.Stop(t, true) }, func(s *redistest.Server) { s.Run(t) }},
-		"hanging": {func(s *redistest.Server) { s.Pause() }, func(s *redistest.Server) { s.Resume() }},
+	for name, fault := range map[string]struct{ begin, end func(*testing.T, shared) }{
+		"stopped": {func(t *testing.T, s shared) { s.stop(t) }, func(t *testing.T, s shared) { s.Run(t) }},
+		"hanging": {func(_ *testing.T, s shared) { s.Pause() }, func(_ *testing.T, s shared) { s.Resume() }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			server, a, b := pair(t, live, topic.Policy{})
-			var told outages
-			defer a.OnHealth(told.changed)()
-			ka, kb := listen(t, a, "kept"), listen(t, b, "kept")
-			la, lb := listen(t, a, "live:x"), listen(t, b, "live:x")
-			say(t, a, "kept", "1")
-			say(t, a, "live:x", "1")
-			for _, e := range []*ear{ka, kb, la, lb} {
-				e.wants(t, "1")
-			}
-
-			fault.begin(server)
-			told.wants(t, 1, 0)
-			began := time.Now()
-			_, err := a.Topics().Publish(t.Context(), "kept", topic.Message{Event: "e"})
-			if took := time.Since(began); !errors.Is(err, topic.ErrUnavailable) || took > 3*time.Second {
-				t.Errorf("publish: %v after %v", err, took)
-			}
-			if h := a.Health(); len(h) != 1 || h[0].Backend != "redis" || h[0].State == "healthy" || h[0].Reason == "" {
-				t.Errorf("health %+v", h)
-			}
-			say(t, a, "live:x", "2")
-			la.wants(t, "1 2")
-			newcomer := listen(t, a, "live:new") // gets what this node publishes
-			say(t, a, "live:new", "1")
-			newcomer.wants(t, "1")
-			if _, j := subscribe(t, a, "unknown", nil); !errors.Is(j.Err, topic.ErrUnavailable) {
-				t.Errorf("subscribe with history: %v", j.Err)
-			}
-
-			fault.end(server)
-			told.wants(t, 1, 1)
-			eventually(t, func() string {
-				_, err := a.Topics().Publish(t.Context(), "kept", topic.Message{Event: "e", Data: []byte("3"), ID: "3"})
-				return complaint(err)
-			})
-			kb.wants(t, ka.heard())
-			eventually(t, func() string { // "2" was not relayed: the others are told
-				if !strings.Contains(lb.heard(), "stale") {
-					return "heard " + lb.heard()
-				}
-				return ""
-			})
-			newcomer.mentions(t, "stale")
-			eventually(t, func() string { // the first ones may fall into a further interruption, which is told
-				say(t, b, "live:new", "2")
-				return map[bool]string{false: newcomer.heard()}[strings.HasSuffix(newcomer.heard(), "2")]
-			})
-			ka.check(t)
-			kb.check(t)
-			told.wants(t, 1, 1)
+			onEach(t, func(t *testing.T, server shared) { outage(t, server, fault.begin, fault.end) })
 		})
 	}
 }
 
+func outage(t *testing.T, server shared, begin, end func(*testing.T, shared)) {
+	a, b := pairOn(t, server, live, topic.Policy{})
+	var told outages
+	defer a.OnHealth(told.changed)()
+	ka, kb := listen(t, a, "kept"), listen(t, b, "kept")
+	la, lb := listen(t, a, "live:x"), listen(t, b, "live:x")
+	say(t, a, "kept", "1")
+	say(t, a, "live:x", "1")
+	for _, e := range []*ear{ka, kb, la, lb} {
+		e.wants(t, "1")
+	}
+
+	begin(t, server)
+	told.wants(t, 1, 0)
+	began := time.Now()
+	_, err := a.Topics().Publish(t.Context(), "kept", topic.Message{Event: "e"})
+	if took := time.Since(began); !errors.Is(err, topic.ErrUnavailable) || took > 3*time.Second {
+		t.Errorf("publish: %v after %v", err, took)
+	}
+	if h := a.Health(); len(h) != 1 || h[0].Backend != a.sharedBackend() || h[0].State == "healthy" || h[0].Reason == "" {
+		t.Errorf("health %+v", h)
+	}
+	say(t, a, "live:x", "2")
+	la.wants(t, "1 2")
+	newcomer := listen(t, a, "live:new") // gets what this node publishes
+	say(t, a, "live:new", "1")
+	newcomer.wants(t, "1")
+	if _, j := subscribe(t, a, "unknown", nil); !errors.Is(j.Err, topic.ErrUnavailable) {
+		t.Errorf("subscribe with history: %v", j.Err)
+	}
+
+	end(t, server)
+	told.wants(t, 1, 1)
+	eventually(t, func() string {
+		_, err := a.Topics().Publish(t.Context(), "kept", topic.Message{Event: "e", Data: []byte("3"), ID: "3"})
+		return complaint(err)
+	})
+	kb.wants(t, ka.heard())
+	eventually(t, func() string { // "2" was not relayed: the others are told
+		if !strings.Contains(lb.heard(), "stale") {
+			return "heard " + lb.heard()
+		}
+		return ""
+	})
+	newcomer.mentions(t, "stale")
+	eventually(t, func() string { // the first ones may fall into a further interruption, which is told
+		say(t, b, "live:new", "2")
+		return map[bool]string{false: newcomer.heard()}[strings.HasSuffix(newcomer.heard(), "2")]
+	})
+	ka.check(t)
+	kb.check(t)
+	told.wants(t, 1, 1)
+}
+
 // The breaker's error reaches the publisher.
-func TestErrOpenReachesPublisher(t *testing.T) {
-	t.Parallel()
-	server, a, _ := pair(t)
-	server.Stop(t, true)
+func TestErrOpenReachesPublisher(t *testing.T) { onEach(t, testErrOpenReachesPublisher) }
+
+func testErrOpenReachesPublisher(t *testing.T, server shared) {
+	a, _ := pairOn(t, server)
+	server.stop(t)
 	eventually(t, func() string {
 		_, err := a.Topics().Publish(t.Context(), "kept", topic.Message{Event: "e"})
 		if !errors.Is(err, breaker.ErrOpen) {
@@ -332,9 +340,10 @@ func TestREP11OldSnapshot(t *testing.T) {
 }
 
 // REP-17: clearing on one node is told to the receivers of all.
-func TestREP17ClearedElsewhere(t *testing.T) {
-	t.Parallel()
-	_, a, b := pair(t)
+func TestREP17ClearedElsewhere(t *testing.T) { onPeace(t, testREP17ClearedElsewhere) }
+
+func testREP17ClearedElsewhere(t *testing.T, server shared) {
+	a, b := pairOn(t, server)
 	eb := listen(t, b, "chat")
 	say(t, a, "chat", "1")
 	eb.wants(t, "1")
@@ -434,49 +443,47 @@ func TestPrefixesAreApart(t *testing.T) {
 // own; when the way is back, nothing is missing on either that was not announced.
 func TestSYS03Partition(t *testing.T) {
 	t.Parallel()
-	for name, cut := range map[string]func(*redistest.Proxy){
-		"refused":   func(p *redistest.Proxy) { p.Refuse() },
-		"half-open": func(p *redistest.Proxy) { p.Hang() },
+	for name, cut := range map[string]func(proxied){
+		"refused":   func(p proxied) { p.proxy.Refuse() },
+		"half-open": func(p proxied) { p.proxy.Hang() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			server := redistest.Start(t)
-			proxy := redistest.StartProxy(t, server.Addr())
-			a := nodes(t, server.URL(), 1, live, topic.Policy{})[0]
-			b, err := Start(t.Context(), Config{ID: "b", Redis: proxy.URL(), Topics: []topic.Policy{live, {}}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = b.Close() })
-			var told, untroubled outages
-			defer b.OnHealth(told.changed)()
-			defer a.OnHealth(untroubled.changed)()
-			ka, kb, la, lb := listen(t, a, "kept"), listen(t, b, "kept"), listen(t, a, "live:x"), listen(t, b, "live:x")
-			say(t, a, "kept", "1")
-			kb.wants(t, "1")
-
-			cut(proxy)
-			told.wants(t, 1, 0)
-			say(t, a, "kept", "2") // b can not hear it
-			say(t, a, "live:x", "2")
-			say(t, b, "live:x", "3") // nor a this
-			la.wants(t, "2")
-			lb.wants(t, "3")
-
-			proxy.Heal(t)
-			told.wants(t, 1, 1)
-			kb.wants(t, "1 2")
-			lb.mentions(t, "2", "stale") // what hung on the way may still come
-			la.mentions(t, "3", "stale")
-			say(t, b, "live:x", "4")
-			la.mentions(t, "4")
-			eventually(t, func() string {
-				_, err := b.Topics().Publish(t.Context(), "kept", topic.Message{Event: "e", Data: []byte("3"), ID: "3"})
-				return complaint(err)
-			})
-			ka.wants(t, "1 2 3")
-			kb.wants(t, "1 2 3")
-			untroubled.wants(t, 0, 0)
+			onPeace(t, func(t *testing.T, server shared) { partition(t, server, cut) })
 		})
 	}
+}
+
+func partition(t *testing.T, server shared, cut func(proxied)) {
+	a, way := nodesOn(t, server, 1, live, topic.Policy{})[0], server.proxied(t)
+	way.cfg.ID, way.cfg.Topics = "b", []topic.Policy{live, {}}
+	b := startOn(t, way.cfg)
+	var told, untroubled outages
+	defer b.OnHealth(told.changed)()
+	defer a.OnHealth(untroubled.changed)()
+	ka, kb, la, lb := listen(t, a, "kept"), listen(t, b, "kept"), listen(t, a, "live:x"), listen(t, b, "live:x")
+	say(t, a, "kept", "1")
+	kb.wants(t, "1")
+
+	cut(way)
+	told.wants(t, 1, 0)
+	say(t, a, "kept", "2") // b can not hear it
+	say(t, a, "live:x", "2")
+	say(t, b, "live:x", "3") // nor a this
+	la.wants(t, "2")
+	lb.wants(t, "3")
+
+	way.proxy.Heal(t)
+	told.wants(t, 1, 1)
+	kb.wants(t, "1 2")
+	lb.mentions(t, "2", "stale") // what hung on the way may still come
+	la.mentions(t, "3", "stale")
+	say(t, b, "live:x", "4")
+	la.mentions(t, "4")
+	eventually(t, func() string {
+		_, err := b.Topics().Publish(t.Context(), "kept", topic.Message{Event: "e", Data: []byte("3"), ID: "3"})
+		return complaint(err)
+	})
+	ka.wants(t, "1 2 3")
+	kb.wants(t, "1 2 3")
+	untroubled.wants(t, 0, 0)
 }

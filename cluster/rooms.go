@@ -38,19 +38,25 @@ type ports struct {
 	alive   func(life string) bool
 }
 
-// ports are those of a node that keeps all in memory, or those over Redis.
+// ports are those of a node that keeps all in memory, or those over Redis, or over Postgres.
 func (n *Node) ports(name string, reg prometheus.Registerer) ports {
-	if n.redis == nil {
+	if n.agent == nil {
 		return ports{rosters: memstore.NewLocalRosters(), limits: memstore.NewLimits(0), node: name}
 	}
-	r := n.redis
-	return ports{
-		rosters: redisstore.NewRosters(r.conn), cursors: redisstore.NewCursors(r.conn), limits: redisstore.NewLimits(r.conn, reg),
-		relay: r.bus, node: name,
-		life: func() string { return lifeOf(r.agent.Self()) },
+	p := ports{
+		node: name,
+		life: func() string { return lifeOf(n.agent.Self()) },
 		// Those who are dead and still to be cleaned up after count as alive: that is under way.
-		alive: func(life string) bool { return !r.agent.Gone(memberOf(life)) },
+		alive: func(life string) bool { return !n.agent.Gone(memberOf(life)) },
 	}
+	if r := n.redis; r != nil {
+		p.rosters, p.cursors, p.limits = redisstore.NewRosters(r.conn), redisstore.NewCursors(r.conn), redisstore.NewLimits(r.conn, reg)
+		p.relay = r.bus
+		return p
+	}
+	p.rosters, p.cursors, p.limits = n.postgres.rosters, n.postgres.cursors, n.postgres.limits
+	p.relay = n.postgres.bus
+	return p
 }
 
 // lifeOf is how stores call a life of a node; memberOf is its inverse.
@@ -61,7 +67,7 @@ func memberOf(life string) lease.Member {
 	return lease.Member{ID: life[:max(i, 0)], Incarnation: life[i+1:]}
 }
 
-// furnish starts the rooms. With Redis the node has its lease already, since what is
+// furnish starts the rooms. In a cluster the node has its lease already, since what is
 // kept there is kept under its life.
 func (n *Node) furnish(cfg Config, p ports) (err error) {
 	n.rooms.presence, err = presence.Start(presence.Config{
@@ -91,13 +97,13 @@ func (n *Node) furnish(cfg Config, p ports) (err error) {
 	if err != nil {
 		return err
 	}
-	if n.redis != nil {
-		n.tend(n.redis.agent)
+	if n.agent != nil {
+		n.tend(n.agent)
 	}
 	return nil
 }
 
-// tend tells the rooms what becomes of nodes and of Redis.
+// tend tells the rooms what becomes of nodes and of what they share.
 func (n *Node) tend(agent *lease.Agent) {
 	r := &n.rooms
 	agent.OnCleanup(func(ctx context.Context, dead lease.Member, _ uint64) error {
@@ -113,9 +119,12 @@ func (n *Node) tend(agent *lease.Agent) {
 		if c.Kind == lease.Died || c.Kind == lease.Left {
 			r.cursors.Forget(lifeOf(c.Member))
 		}
+		if c.Kind == lease.Died && n.postgres != nil {
+			n.topics.Recheck() // it may have written an event and died before it told anybody
+		}
 	})
 	agent.OnEmptied(func() {
-		n.logger.Warn("redis was emptied; what is known here is compared with it", "backend", "redis")
+		n.logger.Warn("the backend was emptied; what is known here is compared with it", "backend", n.sharedBackend())
 		n.topics.Recheck()
 		r.recheck()
 	})
@@ -126,7 +135,7 @@ func (n *Node) tend(agent *lease.Agent) {
 	})
 }
 
-// recheck has all compare what they know with Redis.
+// recheck has all compare what they know with the backend.
 func (r *rooms) recheck() {
 	r.presence.Recheck()
 	r.groups.Recheck()
@@ -165,3 +174,11 @@ func (n *Node) Groups() *group.Groups { return n.rooms.groups }
 
 // Limits are those of Config.Limits.
 func (n *Node) Limits() *ratelimit.Limits { return n.rooms.limits }
+
+// sharedBackend is what the nodes of the cluster share.
+func (n *Node) sharedBackend() string {
+	if n.redis != nil {
+		return StoreRedis
+	}
+	return StorePostgres
+}

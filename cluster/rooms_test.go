@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/troupe-rt/troupe/group"
-	"github.com/troupe-rt/troupe/persistence/redisconn/redistest"
 	"github.com/troupe-rt/troupe/presence"
 	"github.com/troupe-rt/troupe/topic"
 )
@@ -124,29 +123,26 @@ func enter(t *testing.T, n *Node, of, who string) *roll {
 	return r
 }
 
-// killable starts a node whose way to Redis can be cut for good: to the others that is as if
+// killable starts a node whose way to the backend can be cut for good: to the others that is as if
 // its process had been killed.
-func killable(t *testing.T, server *redistest.Server, id string) (n *Node, kill func()) {
+func killable(t *testing.T, server shared, id string) (n *Node, kill func()) {
 	t.Helper()
-	proxy := redistest.StartProxy(t, server.Addr())
-	n, err := Start(t.Context(), Config{ID: id, Redis: proxy.URL()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = n.Close() })
+	way := server.proxied(t)
+	way.cfg.ID = id
+	n = startOn(t, way.cfg)
 	return n, func() {
-		proxy.Refuse()
+		way.proxy.Refuse()
 		_ = n.Close() // can not clean up after itself, and so does not give its lease back
 	}
 }
 
 // A thousand users in a hundred topics are on a node that is killed: the others' clients see
 // each leave once, and soon; so do members of groups.
-func TestKilledNodeIsCleanedUpAfter(t *testing.T) {
-	t.Parallel()
+func TestKilledNodeIsCleanedUpAfter(t *testing.T) { onPeace(t, testKilledNodeIsCleanedUpAfter) }
+
+func testKilledNodeIsCleanedUpAfter(t *testing.T, server shared) {
 	const topics, each = 100, 10
-	server := redistest.Start(t)
-	both := nodes(t, server.URL(), 2)
+	both := nodesOn(t, server, 2)
 	c, kill := killable(t, server, "c")
 	var rolls []*roll
 	for i := range topics {
@@ -185,10 +181,10 @@ func TestKilledNodeIsCleanedUpAfter(t *testing.T) {
 }
 
 // A node that can not clean up after itself does not give its lease back.
-func TestUncleanNodeIsLeftToOthers(t *testing.T) {
-	t.Parallel()
-	server := redistest.Start(t)
-	a := nodes(t, server.URL(), 1)[0]
+func TestUncleanNodeIsLeftToOthers(t *testing.T) { onPeace(t, testUncleanNodeIsLeftToOthers) }
+
+func testUncleanNodeIsLeftToOthers(t *testing.T, server shared) {
+	a := nodesOn(t, server, 1)[0]
 	c, kill := killable(t, server, "c")
 	r := watch(t, a, "room")
 	enter(t, c, "room", "ann")
@@ -203,9 +199,10 @@ func TestUncleanNodeIsLeftToOthers(t *testing.T) {
 }
 
 // A node that drains takes its members along at once, and is not cleaned up after.
-func TestDrainedNodeLeavesRooms(t *testing.T) {
-	t.Parallel()
-	_, a, b := pair(t)
+func TestDrainedNodeLeavesRooms(t *testing.T) { onPeace(t, testDrainedNodeLeavesRooms) }
+
+func testDrainedNodeLeavesRooms(t *testing.T, server shared) {
+	a, b := pairOn(t, server)
 	r := watch(t, a, "room")
 	enter(t, b, "room", "ann")
 	enter(t, a, "room", "bob")
@@ -229,23 +226,20 @@ func TestDrainedNodeLeavesRooms(t *testing.T) {
 }
 
 // A node that was paused for so long that it was cleaned up after shows its members again.
-func TestPausedNodeShowsItsMembersAgain(t *testing.T) {
-	t.Parallel()
-	server := redistest.Start(t)
-	a := nodes(t, server.URL(), 1)[0]
-	proxy := redistest.StartProxy(t, server.Addr())
-	b, err := Start(t.Context(), Config{ID: "b", Redis: proxy.URL()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = b.Close() })
+func TestPausedNodeShowsItsMembersAgain(t *testing.T) { onPeace(t, testPausedNodeShowsItsMembersAgain) }
+
+func testPausedNodeShowsItsMembersAgain(t *testing.T, server shared) {
+	a := nodesOn(t, server, 1)[0]
+	way := server.proxied(t)
+	way.cfg.ID = "b"
+	b := startOn(t, way.cfg)
 	before := b.Self()
 	r := watch(t, a, "room")
 	enter(t, b, "room", "ann")
 	r.has(t, 1)
-	proxy.Hang()
+	way.proxy.Hang()
 	r.has(t, 0)
-	proxy.Heal(t)
+	way.proxy.Heal(t)
 	r.has(t, 1)
 	if b.Self() == before {
 		t.Error("b goes on under the same life")

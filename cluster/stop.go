@@ -78,15 +78,13 @@ func (n *Node) stop(ctx context.Context) {
 	}
 	floors, cancel := atLeast(ctx, grace)
 	defer cancel()
+	errs = append(errs, n.bridges.close(floors))
 	clean, err := n.rooms.close(floors)
 	errs = append(errs, err, step(floors, "topics", n.topics.Close))
-	if n.redis != nil {
-		if !clean {
-			n.logger.Warn("the others have to clean up after this node", "err", err)
-		}
-		errs = append(errs, step(floors, "lease", func(ctx context.Context) error { return n.redis.leave(ctx, clean) }),
-			step(floors, "redis", n.redis.close))
+	if n.agent != nil && !clean {
+		n.logger.Warn("the others have to clean up after this node", "err", err)
 	}
+	errs = append(errs, n.lower(floors, clean)...)
 	errs = append(errs, step(floors, "actors", n.system.Close))
 	if err := errors.Join(errs...); err != nil {
 		n.err = fmt.Errorf("cluster: drain: %w", err)

@@ -83,19 +83,43 @@ func (c Config) withDefaults() Config {
 
 func (c Config) validate() error {
 	var faults []error
-	must := func(ok bool, rule string) {
+	if c.DB == nil {
+		faults = append(faults, &ConfigError{"db", "is required"})
+	}
+	if c.Topics == nil {
+		faults = append(faults, &ConfigError{"topics", "is required"})
+	}
+	for _, f := range c.Faults() {
+		faults = append(faults, f)
+	}
+	return errors.Join(faults...)
+}
+
+// A ConfigError is one fault of a Config. Start joins one for each, so errors.As finds the
+// first of them.
+type ConfigError struct {
+	Field string // "maxTries"
+	Rule  string // what it breaks: "must be at least 1"
+}
+
+func (e *ConfigError) Error() string { return "outbox: config: " + e.Field + ": " + e.Rule }
+
+// Faults returns everything that is wrong with the settings, fields named as in a configuration
+// file. That DB and Topics are there it does not ask.
+func (c Config) Faults() []*ConfigError {
+	c = c.withDefaults()
+	var faults []*ConfigError
+	must := func(ok bool, field, rule string) {
 		if !ok {
-			faults = append(faults, errors.New("outbox: config: "+rule))
+			faults = append(faults, &ConfigError{field, rule})
 		}
 	}
-	must(c.DB != nil, "a DB is required")
-	must(c.Topics != nil, "topics are required")
-	must(c.Batch >= 1 && c.Batch <= 10_000, "batch must be 1 to 10000")
-	must(c.BatchBytes >= 1024, "batch bytes must be at least 1024")
-	must(c.MaxTries >= 1, "max tries must be at least 1")
-	must(c.Backoff >= time.Millisecond, "backoff must be at least a millisecond")
-	must(c.MaxBackoff >= c.Backoff, "max backoff must not be below backoff")
-	must(c.Poll >= 10*time.Millisecond, "poll must be at least 10 milliseconds")
-	must(c.KeepDead > 0 || c.KeepDead == -1, "keep dead must be positive, or -1")
-	return errors.Join(faults...)
+	must(c.Batch >= 1 && c.Batch <= 10_000, "batch", "must be 1 to 10000")
+	must(c.BatchBytes >= 1024, "batchBytes", "must be at least 1024")
+	must(c.MaxTries >= 1, "maxTries", "must be at least 1")
+	must(c.Backoff >= time.Millisecond, "backoff", "must be at least a millisecond")
+	must(c.MaxBackoff >= c.Backoff, "maxBackoff", "must not be below backoff")
+	must(c.Poll >= 10*time.Millisecond, "poll", "must be at least 10 milliseconds")
+	must(c.KeepDead > 0 || c.KeepDead == -1, "keepDead", "must be positive, or -1 to keep them")
+	return faults
 }

@@ -7,3 +7,11 @@ func (b *Bus) Follows(name string) bool {
 	e := b.entries[name]
 	return e != nil && e.live && b.listening
 }
+
+// Waits reports whether a Follow waits for a connection.
+func (b *Bus) Waits(name string) bool {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	e := b.entries[name]
+	return e != nil && len(e.waiting) > 0
+}

@@ -52,30 +52,33 @@ type scanner interface {
 	Next() bool
 	Scan(dest ...any) error
 	Err() error
+	Close()
 }
 
-func readView(rows scanner) (lease.View, error) {
-	var v lease.View
+// readView also tells whether anything ends later than it may.
+func readView(rows scanner) (v lease.View, late bool, err error) {
+	defer rows.Close()
 	begun := false
 	for rows.Next() {
 		var r row
 		if err := rows.Scan(&r.what, &r.id, &r.incarnation, &r.info, &r.ends, &r.done); err != nil {
-			return v, err
+			return v, late, err
 		}
 		if begun != (r.what != "view") {
-			return v, errAnswer
+			return v, late, errAnswer
 		}
+		late = late || !begun && r.done
 		if begun = true; !r.addTo(&v) {
-			return v, errAnswer
+			return v, late, errAnswer
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return v, err
+		return v, late, err
 	}
 	if !begun {
-		return v, errAnswer
+		return v, late, errAnswer
 	}
-	return v, nil
+	return v, late, nil
 }
 
 // addTo reports false for a row that makes no sense.

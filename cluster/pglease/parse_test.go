@@ -59,12 +59,14 @@ func (a *answer) Scan(dest ...any) error {
 
 func (a *answer) Err() error { return a.err }
 
+func (a *answer) Close() {}
+
 func TestReadView(t *testing.T) {
 	t.Parallel()
 	now := time.UnixMilli(1000)
 	head, member := row{"view", "life", "0", "3", now, false}, row{"lease", "a", "1", "", now, false}
-	v, err := readView(&answer{rows: []row{head, member, {"dead", "b", "1", "{", now, true}, {"lease", "c", "", "", now, false}}})
-	if err != nil || len(v.Members) != 1 || len(v.Dead) != 1 || !v.Dead[0].Done || v.Invalid != 5 || !v.Now.Equal(now) || v.Life[0] != "life" {
+	v, late, err := readView(&answer{rows: []row{head, member, {"dead", "b", "1", "{", now, true}, {"lease", "c", "", "", now, false}}})
+	if err != nil || late || len(v.Members) != 1 || len(v.Dead) != 1 || !v.Dead[0].Done || v.Invalid != 5 || !v.Now.Equal(now) || v.Life[0] != "life" {
 		t.Errorf("%+v, %v", v, err)
 	}
 	for name, a := range map[string]*answer{
@@ -77,7 +79,7 @@ func TestReadView(t *testing.T) {
 		"another kind":    {rows: []row{head, {"x", "a", "1", "", now, false}}},
 		"ends with error": {rows: []row{head}, err: errors.New("lost")},
 	} {
-		if _, err := readView(a); err == nil {
+		if _, _, err := readView(a); err == nil {
 			t.Errorf("%s: was taken", name)
 		}
 	}

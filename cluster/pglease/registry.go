@@ -20,9 +20,9 @@ type Config struct {
 
 // A Registry is a lease.Registry on Postgres. It holds nothing that needs closing.
 type Registry struct {
-	db                        *pgdb.DB
-	lock                      int64
-	renew, claim, done, leave string
+	db                              *pgdb.DB
+	lock                            int64
+	renew, tidy, claim, done, leave string
 }
 
 var _ lease.Registry = (*Registry)(nil)
@@ -32,6 +32,7 @@ func New(cfg Config) *Registry {
 	sql := cfg.DB.SQL
 	return &Registry{db: cfg.DB, lock: cfg.DB.LockKey("leases"),
 		renew: sql(`select what, id, incarnation, info, ends, done from {schema}.lease_renew($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`),
+		tidy:  sql(`select {schema}.lease_tidy($1)`),
 		claim: sql(`select {schema}.lease_claim($1, $2, $3, $4, $5, $6)`),
 		done:  sql(`select {schema}.lease_done($1, $2, $3, $4)`),
 		leave: sql(`select {schema}.lease_leave($1, $2, $3)`),
@@ -55,8 +56,11 @@ func (r *Registry) Renew(ctx context.Context, rn lease.Renewal) (lease.View, err
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
-		v, err = readView(rows)
+		late := false
+		if v, late, err = readView(rows); err != nil || !late {
+			return err
+		}
+		_, err = q.Exec(ctx, r.tidy, r.lock)
 		return err
 	})
 	if err != nil {

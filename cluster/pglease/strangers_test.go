@@ -58,6 +58,9 @@ func TestStrangers(t *testing.T) {
 	if len(v.Dead) != 2 || v.Dead[0].Until.Sub(v.Now) > time.Hour || v.Dead[1].Until.Sub(v.Now) > time.Hour {
 		t.Errorf("dead %v, want two with bounded claims", v.Dead)
 	}
+	pgtest.Exec(t, url, `do $$ begin
+		if exists (select from troupe.leases where ends > clock_timestamp() + interval '1 minute') or
+			exists (select from troupe.lease_claims where ends > clock_timestamp() + interval '1 hour') then raise 'something ends too late'; end if; end $$`)
 	// A renewal mends what was said of oneself.
 	if v = renew(t, r, a, time.Minute); len(v.Members) != 4 {
 		t.Errorf("members %v", v.Members)

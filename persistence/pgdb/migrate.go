@@ -66,8 +66,8 @@ func (e *DriftError) Error() string {
 	return fmt.Sprintf("pgdb: schema %s has drifted: %s", e.Schema, e.What)
 }
 
-// migrateTimeout bounds how long Migrate waits for others that migrate, and works.
-const migrateTimeout = time.Minute
+// MigrateTimeout bounds how long Migrate waits for others that migrate, and works.
+const MigrateTimeout = time.Minute
 
 // Migrate brings the schema up to date and returns the steps that it applied: all or none. Any number
 // of programs may call it at once. Where nothing is to be done it changes nothing, and needs no right to. It fails with
@@ -78,7 +78,7 @@ func (db *DB) Migrate(ctx context.Context) ([]Migration, error) {
 		return nil, err
 	}
 	var did []Migration
-	err = db.Long(ctx, migrateTimeout, func(ctx context.Context, q Querier) error {
+	err = db.Long(ctx, MigrateTimeout, func(ctx context.Context, q Querier) error {
 		did = nil
 		if _, err := q.Exec(ctx, "select pg_advisory_xact_lock($1)", db.LockKey("migrate")); err != nil {
 			return err
