@@ -38,13 +38,14 @@ begin
     return clock_timestamp();
 end $$;
 
--- lease_tidy shortens what ends too late, as after a clock that was set back, and forgets the dead of long ago.
-create function {schema}.lease_tidy(now_ timestamptz) returns void language plpgsql volatile as $$
+-- lease_tidy shortens what ends too late, as after a clock that was set back. It is called by whoever was told of it.
+create function {schema}.lease_tidy(lock bigint) returns void language plpgsql volatile as $$
+declare
+    now_ timestamptz := {schema}.lease_lock(lock);
 begin
     update {schema}.leases set ends = now_ + interval '1 minute' where ends > now_ + interval '1 minute';
     update {schema}.lease_claims set ends = case when done then now_ else now_ + interval '1 hour' end
      where ends > now_ + interval '1 hour';
-    delete from {schema}.lease_claims where done and ends < now_ - interval '10 minutes';
 end $$;
 
 -- lease_write_back restores what a node knows after the tables were emptied: leases of those of whom nothing is known,
@@ -68,8 +69,11 @@ begin
 end $$;
 
 -- lease_renew renews a lease and answers all there is to know. The first row has what 'view': the life as id, the
--- standing as incarnation (0 held, 1 absent, 2 claimed), how many entries were too large as info, and the time. Then come
--- those with a lease and the dead; at most 4096 of each, the living first.
+-- standing as incarnation (0 held, 1 absent, 2 claimed), how many entries were too large as info, the time, and whether
+-- lease_tidy is to be called. Then come those with a lease and the dead; at most 4096 of each, the living first.
+--
+-- While somebody keeps a transaction open for long, as a backup does, no version of a row goes away, and each renewal
+-- adds one. So leases are read once, and not more.
 create function {schema}.lease_renew(lock bigint, self_id text, self_incarnation text, self_info text, ttl interval, join_ boolean,
     fresh_life text, ids text[], incarnations text[], infos text[], dead boolean[])
 returns table (what text, id text, incarnation text, info text, ends timestamptz, done boolean) language plpgsql volatile as $$
@@ -77,9 +81,8 @@ declare
     now_     timestamptz := {schema}.lease_lock(lock);
     standing text := '0';
     life_    text;
-    large    bigint;
 begin
-    perform {schema}.lease_tidy(now_);
+    delete from {schema}.lease_claims c where c.done and c.ends < now_ - interval '10 minutes';
     if exists (select from {schema}.lease_claims c where c.id = self_id and c.incarnation = self_incarnation) then
         standing := '2';
     else
@@ -101,17 +104,23 @@ begin
         life_ := fresh_life;
     end if;
     -- Anyone who may write here may have written anything.
-    select (select count(*) from {schema}.leases l where octet_length(l.id) + octet_length(l.incarnation) + octet_length(l.info) > 8192)
-         + (select count(*) from {schema}.lease_claims c where octet_length(c.id) + octet_length(c.incarnation) + octet_length(c.info) > 8192)
-      into large;
     return query
-    select 'view', left(life_, 128), standing, large::text, now_, false
+    with held as materialized (
+        select l.id, l.incarnation, l.info, l.ends, octet_length(l.id) + octet_length(l.incarnation) + octet_length(l.info) > 8192 as large
+          from {schema}.leases l
+    ), died as materialized (
+        select c.id, c.incarnation, c.info, c.ends, c.done, octet_length(c.id) + octet_length(c.incarnation) + octet_length(c.info) > 8192 as large
+          from {schema}.lease_claims c
+    )
+    select 'view', left(life_, 128), standing,
+           ((select count(*) from held h where h.large) + (select count(*) from died d where d.large))::text, now_,
+           exists (select from held h where h.ends > now_ + interval '1 minute') or exists (select from died d where d.ends > now_ + interval '1 hour')
     union all
-    (select 'lease', l.id, l.incarnation, l.info, greatest(l.ends, 'epoch'), false from {schema}.leases l
-      where octet_length(l.id) + octet_length(l.incarnation) + octet_length(l.info) <= 8192 order by l.ends desc limit 4096)
+    (select 'lease', h.id, h.incarnation, h.info, least(greatest(h.ends, 'epoch'), now_ + interval '1 minute'), false from held h
+      where not h.large order by h.ends desc limit 4096)
     union all
-    (select 'dead', c.id, c.incarnation, c.info, greatest(c.ends, 'epoch'), c.done from {schema}.lease_claims c
-      where octet_length(c.id) + octet_length(c.incarnation) + octet_length(c.info) <= 8192 order by c.done, c.ends desc limit 4096);
+    (select 'dead', d.id, d.incarnation, d.info, least(greatest(d.ends, 'epoch'), now_ + interval '1 hour'), d.done from died d
+      where not d.large order by d.done, d.ends desc limit 4096);
 end $$;
 
 -- lease_claim answers the fence of the claim, 0 if it is not to be had.
