@@ -73,27 +73,32 @@ func TestDeps(t *testing.T) {
 		redis      = `echo "Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64"`
 		got        = `echo "got $*" >&2`
 		brings     = got + `; printf '#!/bin/sh\necho Redis server v=7.4.1 x\n' >"$BIN/redis-server"; chmod +x "$BIN/redis-server"`
+		postgres   = `echo "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"`
+		bringsPG   = got + `; mkdir -p "$BIN/pg/15/bin" "$BIN/pg/9/bin"; for v in 9 15; do printf '#!/bin/sh\necho "postgres (PostgreSQL) %s.1"\n' $v >"$BIN/pg/$v/bin/postgres"; chmod +x "$BIN/pg/$v/bin/postgres"; done`
 	)
 	for name, c := range map[string]struct {
 		tools map[string]string // name to what it does
 		fine  bool
 		want  string
 	}{
-		"nothing missing": {map[string]string{"gcc": "", "chromium": "", "redis-server": redis, "id": user}, true, ""},
-		"as root":         {map[string]string{"gcc": "", "redis-server": redis, "id": root, "apt-get": got}, true, "got install -y --no-install-recommends chromium\n"},
-		"no compiler":     {map[string]string{"chromium": "", "redis-server": redis, "id": root, "apt-get": got}, true, "recommends gcc libc6-dev\n"},
-		"no redis":        {map[string]string{"gcc": "", "chromium": "", "id": root, "apt-get": brings, "systemctl": ""}, true, "recommends redis-server\n"},
-		"old redis":       {map[string]string{"gcc": "", "chromium": "", "redis-server": "echo Redis server v=6.2.7. sha=0", "id": root}, false, "need Redis 7.0 or newer"},
-		"odd redis":       {map[string]string{"gcc": "", "chromium": "", "redis-server": "echo hello", "id": root}, false, "need Redis 7.0 or newer"},
-		"with sudo":       {map[string]string{"gcc": "", "redis-server": redis, "id": user, "sudo": `shift; exec "$@"`, "true": "", "apt-get": got}, true, "got install"},
-		"as a user":       {map[string]string{"gcc": "", "id": user, "apt-get": ""}, false, "sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends chromium redis-server'"},
-		"no apt-get":      {map[string]string{"gcc": "", "id": root}, false, "install chromium redis-server with this system's package manager"},
-		"install fails":   {map[string]string{"gcc": "", "id": root, "apt-get": "exit 100"}, false, "installing it failed"},
+		"nothing missing": {map[string]string{"gcc": "", "chromium": "", "redis-server": redis, "postgres": postgres, "id": user}, true, ""},
+		"as root":         {map[string]string{"gcc": "", "redis-server": redis, "postgres": postgres, "id": root, "apt-get": got}, true, "got install -y --no-install-recommends chromium\n"},
+		"no compiler":     {map[string]string{"chromium": "", "redis-server": redis, "postgres": postgres, "id": root, "apt-get": got}, true, "recommends gcc libc6-dev\n"},
+		"no redis":        {map[string]string{"gcc": "", "chromium": "", "postgres": postgres, "id": root, "apt-get": brings, "systemctl": ""}, true, "recommends redis-server\n"},
+		"old redis":       {map[string]string{"gcc": "", "chromium": "", "redis-server": "echo Redis server v=6.2.7. sha=0", "postgres": postgres, "id": root}, false, "need Redis 7.0 or newer"},
+		"odd redis":       {map[string]string{"gcc": "", "chromium": "", "redis-server": "echo hello", "postgres": postgres, "id": root}, false, "need Redis 7.0 or newer"},
+		"no postgres":     {map[string]string{"gcc": "", "chromium": "", "redis-server": redis, "id": root, "apt-get": bringsPG, "systemctl": ""}, true, "recommends postgresql\n"},
+		"old postgres":    {map[string]string{"gcc": "", "chromium": "", "redis-server": redis, "postgres": "echo 'postgres (PostgreSQL) 13.4'", "id": root}, false, "need PostgreSQL 14 or newer"},
+		"odd postgres":    {map[string]string{"gcc": "", "chromium": "", "redis-server": redis, "postgres": "exit 1", "id": root}, false, "need PostgreSQL 14 or newer"},
+		"with sudo":       {map[string]string{"gcc": "", "redis-server": redis, "postgres": postgres, "id": user, "sudo": `shift; exec "$@"`, "true": "", "apt-get": got}, true, "got install"},
+		"as a user":       {map[string]string{"gcc": "", "postgres": postgres, "id": user, "apt-get": ""}, false, "sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends chromium redis-server'"},
+		"no apt-get":      {map[string]string{"gcc": "", "postgres": postgres, "id": root}, false, "install chromium redis-server with this system's package manager"},
+		"install fails":   {map[string]string{"gcc": "", "postgres": postgres, "id": root, "apt-get": "exit 100"}, false, "installing it failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bin := t.TempDir()
-			for _, tool := range []string{"bash", "sh", "env", "sed", "rm", "chmod"} {
+			for _, tool := range []string{"bash", "sh", "env", "sed", "rm", "chmod", "mkdir"} {
 				path, err := exec.LookPath(tool)
 				if err != nil {
 					t.Skipf("needs %s", tool)
@@ -108,7 +113,7 @@ func TestDeps(t *testing.T) {
 				}
 			}
 			cmd := exec.Command("bash", "../../.ci/deps")
-			cmd.Env = []string{"PATH=" + bin, "BIN=" + bin, "POLICY_RC_D=" + filepath.Join(bin, "policy-rc.d")}
+			cmd.Env = []string{"PATH=" + bin, "BIN=" + bin, "POLICY_RC_D=" + filepath.Join(bin, "policy-rc.d"), "POSTGRES_DIR=" + filepath.Join(bin, "pg")}
 			out, err := cmd.CombinedOutput()
 			if _, left := os.Stat(filepath.Join(bin, "policy-rc.d")); left == nil {
 				t.Error("what keeps services from starting was left behind")
