@@ -25,7 +25,8 @@ func CheckURL(raw string) error {
 
 // ours are parameters that Config decides.
 var ours = []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout", "transaction_timeout",
-	"application_name", "client_encoding", "search_path", "options", "connect_timeout", "default_query_exec_mode", "timezone"}
+	"application_name", "client_encoding", "search_path", "options", "connect_timeout", "default_query_exec_mode", "timezone",
+	"default_transaction_isolation"}
 
 const escapes = "in user, password and parameters, characters such as @ / ? # % are written %40 %2F %3F %23 %25"
 
