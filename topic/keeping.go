@@ -1,6 +1,7 @@
 package topic
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,3 +49,16 @@ func (c Config) checkStore(p Policy) error {
 
 // keepingOf is where the topics of a policy keep their events.
 func (t *Topics) keepingOf(p *Policy) *keeping { return t.keepings[p.Store] }
+
+// tellEpoch sends the other nodes where a topic stands after its epoch changed, where the Log does not.
+func (t *Topics) tellEpoch(ctx context.Context, name string, k *keeping) error {
+	if t.cfg.Relay == nil || k.relaying {
+		return nil
+	}
+	page, err := k.log.Read(ctx, name, 0, 0, Retention{Size: 1})
+	if err != nil {
+		return err
+	}
+	f := frame{node: t.id, epoch: page.Head.Epoch, head: page.Head.Seq}
+	return t.cfg.Relay.Publish(ctx, name, f.encode())
+}

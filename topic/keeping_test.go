@@ -134,3 +134,27 @@ func TestStoreThatIsNone(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// REP-17: other nodes' receivers are told that a topic was cleared, though the Log tells nobody.
+func TestClearIsToldToOtherNodes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b, w := pair(t, topic.Policy{History: 1000})
+		rb := subscribe(t, b, "chat", nil)
+		time.Sleep(time.Second)
+		publish(t, a, "chat", "1")
+		time.Sleep(time.Second)
+		w.set(func(w *wires) { w.fail = errors.New("the relay is away") })
+		if err := a.Clear(t.Context(), "chat"); !errors.Is(err, topic.ErrUnavailable) {
+			t.Errorf("clear without relay: %v", err)
+		}
+		w.set(func(w *wires) { w.fail = nil })
+		if err := a.Clear(t.Context(), "chat"); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		if got := rb.heard(); got != "joined@0 1 T(1,1)" {
+			t.Errorf("b heard %s", got)
+		}
+	})
+}

@@ -120,11 +120,15 @@ func (a *actor) renew(c *actors.Context[message]) {
 	a.renewing = true
 	a.m.renewals.Inc()
 	c.Logger().Warn("log went back, its epoch is renewed", "topic", a.name)
-	log, name, epoch, timeout := a.keep.renewer, a.name, a.state.epoch, a.topics.cfg.Timeout
+	t, keep, name, epoch, timeout := a.topics, a.keep, a.name, a.state.epoch, a.topics.cfg.Timeout
 	c.Go(func(ctx context.Context) message {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
-		return &renewed{err: log.Renew(ctx, name, epoch)}
+		err := keep.renewer.Renew(ctx, name, epoch)
+		if err == nil {
+			err = t.tellEpoch(ctx, name, keep)
+		}
+		return &renewed{err: err}
 	}, func(err error) message { return &renewed{err: err} })
 }
 

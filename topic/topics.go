@@ -298,7 +298,8 @@ func (t *Topics) Head(ctx context.Context, name string) (Position, error) {
 }
 
 // Clear forgets the topic's history. Receivers are told by `truncated`, and its
-// next position has another epoch.
+// next position has another epoch. After an error that wraps ErrUnavailable receivers
+// on other nodes may not have been told: clear again.
 func (t *Topics) Clear(ctx context.Context, name string) error {
 	policy, err := t.withHistory(name)
 	if err != nil {
@@ -306,11 +307,17 @@ func (t *Topics) Clear(ctx context.Context, name string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.cfg.Timeout)
 	defer cancel()
-	if err := t.keepingOf(&policy).log.Clear(ctx, name); err != nil {
+	keep := t.keepingOf(&policy)
+	if err := keep.log.Clear(ctx, name); err != nil {
 		return unavailable(name, "clear", err)
 	}
-	_, err = t.keeper.TellExisting(name, &look{})
-	return refusal(err)
+	if _, err = t.keeper.TellExisting(name, &look{}); err != nil {
+		return refusal(err)
+	}
+	if err := t.tellEpoch(ctx, name, keep); err != nil {
+		return unavailable(name, "tell that it was cleared", err)
+	}
+	return nil
 }
 
 func (t *Topics) withHistory(name string) (Policy, error) {
