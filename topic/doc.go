@@ -24,6 +24,9 @@
 //   - A [RenewingLog] that lost its newest events and gives their numbers a second time is
 //     found out, and every receiver that saw the first ones is told
 //     (TestLogWentBack). [Topics.Recheck] is for a backend that was emptied (TestRecheck).
+//   - What every node learns by itself is told its own receivers alone (TestPostLocal), and whoever
+//     feeds topics from elsewhere has them told when it was cut off (TestStaleFromOutside). Messages of
+//     a [Chain] keep their order when one of them fails (TestChain).
 //   - Frames are checked before they are believed, and numbers that the Log never
 //     gave are dropped (TestForgedFrames, FuzzFrame).
 //   - A message is encoded once per node, whatever the number of receivers
@@ -50,6 +53,7 @@
 //	relayed      event, from the Relay    another node published
 //	restored     event, from the Relay    it was interrupted, and is back
 //	renewed      event, from the Log      a topic that went back has another epoch
+//	missed       event, from Topics       who feeds the topic was cut off
 //	sent         event, from the Relay    a frame is out
 //	overdue      event, from a timer      a hole did not close by itself
 //
