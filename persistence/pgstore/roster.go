@@ -62,8 +62,8 @@ func NewRosters(db *pgdb.DB) *Rosters {
 		bury: db.SQL(`select {schema}.roster_bury($1, $2, $3, $4, $5, $6)`),
 
 		close:  db.SQL(`select {schema}.roster_close($1, $2, $3, $4)`),
-		reopen: db.SQL(`update {schema}.rosters set closed_until = null, over = '' where name = $1 and closed_until is not null`),
-		notes:  db.SQL(`select key, text from {schema}.roster_notes where name = $1`),
+		reopen: db.SQL(`select {schema}.roster_reopen($1)`),
+		notes:  db.SQL(`select key, text from {schema}.roster_notes_of($1)`),
 		note:   db.SQL(`select {schema}.roster_note($1, $2, $3, $4)`),
 
 		verify:        db.SQL(`select {schema}.roster_verify($1, $2)`),

@@ -81,6 +81,9 @@ func (r *Rosters) buryAll(ctx context.Context, life string, names [][]byte) erro
 
 func (r *Rosters) buryOn(ctx context.Context, life string, name []byte) error {
 	for after := []byte{}; after != nil; {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("pgstore: bury: %w", err)
+		}
 		args := []any{r.channel, name, []byte(life), after, rosterBatch, rosterBytes}
 		if err := r.row(ctx, "bury", r.sql.bury, args, &after); err != nil {
 			return err

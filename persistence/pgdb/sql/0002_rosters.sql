@@ -55,6 +55,9 @@ create function {schema}.roster_lock(name_ bytea, fresh bigint) returns {schema}
 declare
     h {schema}.rosters;
 begin
+    if pg_is_in_recovery() then
+        raise 'this server is a standby' using errcode = 'read_only_sql_transaction'; -- its unlogged tables can not even be read
+    end if;
     loop
         select * into h from {schema}.rosters where name = name_ for no key update;
         exit when found;
@@ -67,31 +70,29 @@ begin
     return h;
 end $$;
 
--- roster_send relays a frame of a roster, in the form that pgdb.Payloads describes, when the transaction is committed.
+-- roster_length is a number as Go's binary.AppendUvarint writes it: groups of seven bits, the lowest first.
+create function {schema}.roster_length(n int) returns bytea language plpgsql immutable as $$
+declare
+    out bytea := ''::bytea;
+begin
+    while n > 127 loop
+        out := out || set_byte('\x00'::bytea, 0, 128 + (n & 127));
+        n := n >> 7;
+    end loop;
+    return out || set_byte('\x00'::bytea, 0, n);
+end $$;
+
+-- roster_send relays a frame of a roster when the transaction is committed, in the form that pgdb.Payloads gives it.
 create function {schema}.roster_send(channel text, name_ bytea, frame bytea) returns void language plpgsql volatile as $$
 declare
-    chunk constant int := 5979;
-    part  bytea := ''::bytea;
-    count int;
-    n     int;
+    chunk  constant int := 5982; -- bytes in a payload; pgdb's Assembler wants exactly these
+    packet bytea := {schema}.roster_length(octet_length(name_)) || name_ || {schema}.roster_length(octet_length(frame)) || frame;
+    count  int   := (octet_length(packet) + chunk - 1) / chunk;
+    id     text  := lpad(to_hex((random() * 4294967295)::bigint), 8, '0');
 begin
-    -- name and frame, behind the length of each in groups of seven bits, the lowest first
-    n := octet_length(name_);
-    while n > 127 loop
-        part := part || set_byte('\x00'::bytea, 0, 128 + (n & 127));
-        n := n >> 7;
-    end loop;
-    part := part || set_byte('\x00'::bytea, 0, n) || name_;
-    n := octet_length(frame);
-    while n > 127 loop
-        part := part || set_byte('\x00'::bytea, 0, 128 + (n & 127));
-        n := n >> 7;
-    end loop;
-    part := part || set_byte('\x00'::bytea, 0, n) || frame;
-    count := (octet_length(part) + chunk - 1) / chunk;
     for i in 1..count loop
-        perform pg_notify(channel, i || '/' || count || ' ' ||
-            rtrim(replace(encode(substr(part, (i - 1) * chunk + 1, chunk), 'base64'), E'\n', ''), '='));
+        perform pg_notify(channel, id || ' ' || i || '/' || count || ' ' ||
+            rtrim(replace(encode(substr(packet, (i - 1) * chunk + 1, chunk), 'base64'), E'\n', ''), '='));
     end loop;
 end $$;
 
@@ -151,7 +152,7 @@ begin
                when '-' then convert_to('-' || octet_length(s.key) || E'\n', 'UTF8') || s.key end, ''::bytea)
       into letters, back, dropped, put, put_value, delta, grows, change, body
       from (select o.key, o.val, r.value as next, m.life is null as joins,
-                   m.life = life_ or coalesce(own.mine, false) as mine,
+                   coalesce(m.life = life_ or own.mine, false) as mine,
                    o.val is not null and not o.n = any (refused) and (m.life is distinct from life_ or m.value <> o.val) as writes,
                    case when o.val is null then
                             case when m.life is distinct from life_ or r.value = m.value then '.' when r.value is null then '-' else 'r' end
@@ -248,6 +249,9 @@ declare
     h    {schema}.rosters;
     keys bytea[];
 begin
+    if pg_is_in_recovery() then
+        raise 'this server is a standby' using errcode = 'read_only_sql_transaction';
+    end if;
     select * into h from {schema}.rosters where name = name_ for no key update;
     if found then
         select array_agg(s.key) into keys
@@ -274,6 +278,9 @@ create function {schema}.roster_load(name_ bytea) returns table (epoch text, ver
 language plpgsql stable
 set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
 begin
+    if pg_is_in_recovery() then
+        raise 'this server is a standby' using errcode = 'read_only_sql_transaction';
+    end if;
     return query
     with h as materialized (select r.* from {schema}.rosters r where r.name = name_)
     select case when h.version > 0 then to_hex(h.id) else '' end, h.version, coalesce(h.closed_until > clock_timestamp(), false), h.members,
@@ -293,6 +300,9 @@ set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
 declare
     idle boolean;
 begin
+    if pg_is_in_recovery() then
+        raise 'this server is a standby' using errcode = 'read_only_sql_transaction';
+    end if;
     select case when r.version > 0 then to_hex(r.id) else '' end, r.version, coalesce(r.closed_until > clock_timestamp(), false),
            l.lives, l.shows, r.members = 0 and r.version > 0 and r.used_at < clock_timestamp() - interval '5 minutes'
       into epoch, version, closed, lives, shows, idle
@@ -308,6 +318,9 @@ end $$;
 -- shows anybody, and gets no others.
 create function {schema}.roster_end(life_ bytea, mark bigint) returns void language plpgsql volatile as $$
 begin
+    if pg_is_in_recovery() then
+        raise 'this server is a standby' using errcode = 'read_only_sql_transaction';
+    end if;
     perform pg_advisory_xact_lock(mark);
     insert into {schema}.roster_dead as d (life) values (life_) on conflict (life) do update set at = excluded.at;
 end $$;
@@ -346,6 +359,24 @@ begin
     select name_, u.key, u.text from unnest(keys, texts) as u(key, text) where u.text is not null
         on conflict (name, key) do update set text = excluded.text;
     return true;
+end $$;
+
+create function {schema}.roster_notes_of(name_ bytea) returns table (key bytea, text bytea) language plpgsql stable
+set enable_seqscan = off as $$
+begin
+    if pg_is_in_recovery() then
+        raise 'this server is a standby' using errcode = 'read_only_sql_transaction';
+    end if;
+    return query select n.key, n.text from {schema}.roster_notes n where n.name = name_;
+end $$;
+
+create function {schema}.roster_reopen(name_ bytea) returns void language plpgsql volatile
+set enable_seqscan = off as $$
+begin
+    if pg_is_in_recovery() then
+        raise 'this server is a standby' using errcode = 'read_only_sql_transaction';
+    end if;
+    update {schema}.rosters r set closed_until = null, over = '' where r.name = name_ and r.closed_until is not null;
 end $$;
 
 -- roster_sound reports whether a roster is as it is noted to be, at one moment.
