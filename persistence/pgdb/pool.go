@@ -21,7 +21,7 @@ func settle(p *pgxpool.Config, cfg Config) (hosts int) {
 	params["idle_in_transaction_session_timeout"] = milliseconds(2 * cfg.Timeout)
 	params["client_encoding"] = "UTF8"
 	params["timezone"] = "UTC"
-	params["default_transaction_isolation"] = "read committed" // what waited for a lock sees what it waited for
+	params["default_transaction_isolation"] = "read committed"       // what waited for a lock sees what it waited for
 	p.ConnConfig.ConnectTimeout = cfg.Timeout / time.Duration(hosts) // so that one that hangs leaves time for the others
 	p.ConnConfig.DialFunc = dial
 	if hosts > 1 && p.ConnConfig.ValidateConnect == nil {
