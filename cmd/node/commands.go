@@ -46,6 +46,7 @@ type commands struct {
 	Publish publishCommand `cmd:"" help:"Publish an event to a topic of a running node and print its position."`
 	Members membersCommand `cmd:"" help:"Print the nodes of a running node's cluster."`
 	Doctor  doctorCommand  `cmd:"" help:"Check a Redis server and explain what its settings do to Troupe's guarantees."`
+	Pg      pgCommand      `cmd:"" help:"Look after the schema, triggers and the outbox in Postgres."`
 	Key     keyCommand     `cmd:"" help:"Make a key for the HTTP API, and the hash of it for auth.apiKeys."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

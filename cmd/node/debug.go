@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 // Node implements inspect.Source.
 func (s *server) Node() inspect.Node {
 	return inspect.Node{
-		ID: s.node.ID(), Version: version(), Address: s.URL(), Backend: s.backend,
+		ID: s.node.ID(), Version: version(), Address: s.URL(), Backend: cmp.Or(s.redis, s.postgres),
 		Ready: s.unready() == "", UptimeSeconds: time.Since(s.began).Seconds(),
 	}
 }

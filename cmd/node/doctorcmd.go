@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/troupe-rt/troupe/cmd/node/doctor"
+	"github.com/troupe-rt/troupe/cmd/node/settings"
 	"github.com/troupe-rt/troupe/persistence/redisconn"
 )
 
@@ -15,39 +16,76 @@ import (
 const doctorTimeout = time.Minute
 
 type doctorCommand struct {
-	JSON     bool    `name:"json" help:"Print the findings as JSON."`
-	Config   string  `short:"c" placeholder:"FILE" help:"Configuration file, YAML (TROUPE_CONFIG)."`
-	Redis    *string `placeholder:"URL"`
-	Prefix   *string `placeholder:"TEXT"`
-	Replicas *string `placeholder:"N"`
+	JSON          bool    `name:"json" help:"Print the findings as JSON."`
+	Config        string  `short:"c" placeholder:"FILE" help:"Configuration file, YAML (TROUPE_CONFIG)."`
+	Redis         *string `placeholder:"URL"`
+	Postgres      *string `placeholder:"URL"`
+	Schema        *string `placeholder:"NAME"`
+	PostgresConns *string `placeholder:"N"`
+	Prefix        *string `placeholder:"TEXT"`
+	Replicas      *string `placeholder:"N"`
 }
 
-// Run examines the Redis of the configuration. What was found is printed; the
-// error is for the exit code.
+var errNoBackend = errors.New("say which server, with --redis or --postgres, TROUPE_REDIS or TROUPE_POSTGRES, or redis and postgres in a file: node doctor --redis redis://localhost:6379")
+
+// Run examines the Redis and the Postgres of the configuration. What was found is
+// printed; the error is for the exit code.
 func (c *doctorCommand) Run(ctx context.Context, m *Main, flags given) error {
 	from := configured{Config: c.Config}
 	loaded, err := from.load(m, flags)
 	if err != nil {
 		return err
 	}
-	if loaded.Redis == "" {
-		return &usageError{errors.New("say which Redis, with --redis, TROUPE_REDIS or redis in a file: node doctor --redis redis://localhost:6379")}
+	if loaded.Redis == "" && loaded.Postgres == "" {
+		return &usageError{errNoBackend}
 	}
-	redisconn.LogTo(slog.New(slog.DiscardHandler)) // the findings say it
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
-	report, err := doctor.Examine(ctx, doctor.Options{
-		URL: loaded.Redis, Shown: shownBackend(loaded), Prefix: loaded.Prefix, Replicas: loaded.Replicas})
+	onRedis, err := examineRedis(ctx, loaded)
 	if err != nil {
-		return &usageError{fmt.Errorf("could not connect to %s: %w", shownBackend(loaded), err)}
+		return err
 	}
+	onPostgres, err := examinePostgres(ctx, loaded)
+	if err != nil {
+		return err
+	}
+	report := doctor.Join(onRedis, onPostgres)
 	if c.JSON {
 		err = report.WriteJSON(m.Stdout)
 	} else {
 		err = report.WriteText(m.Stdout, isTerminal(m.Stdout))
 	}
 	if err == nil && report.Verdict == doctor.Fail {
-		err = errors.New("something that Troupe promises does not hold on this Redis")
+		err = errors.New("something that Troupe promises does not hold here")
 	}
 	return err
+}
+
+func examineRedis(ctx context.Context, loaded *settings.Loaded) (*doctor.Report, error) {
+	if loaded.Redis == "" {
+		return nil, nil
+	}
+	redisconn.LogTo(slog.New(slog.DiscardHandler)) // the findings say it
+	shown := shownRedis(loaded)
+	report, err := doctor.Examine(ctx, doctor.Options{URL: loaded.Redis, Shown: shown, Prefix: loaded.Prefix, Replicas: loaded.Replicas})
+	if err != nil {
+		return nil, &usageError{fmt.Errorf("could not connect to %s: %w", shown, err)}
+	}
+	return report, nil
+}
+
+func examinePostgres(ctx context.Context, loaded *settings.Loaded) (*doctor.Report, error) {
+	if loaded.Postgres == "" {
+		return nil, nil
+	}
+	schema, err := schemaOf(loaded)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	shown := shownPostgres(loaded)
+	report, err := doctor.ExaminePostgres(ctx, doctor.PostgresOptions{URL: loaded.Postgres, Shown: shown, Schema: schema, Conns: loaded.PostgresConns})
+	if err != nil {
+		return nil, &usageError{fmt.Errorf("could not connect to %s: %w", shown, err)}
+	}
+	return report, nil
 }

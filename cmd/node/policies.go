@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 
+	"github.com/troupe-rt/troupe/bridge/outbox"
 	"github.com/troupe-rt/troupe/cmd/node/settings"
 	"github.com/troupe-rt/troupe/cursor"
 	"github.com/troupe-rt/troupe/group"
@@ -14,11 +15,21 @@ import (
 // in the same order, so that the same entry decides in all.
 func policies(all []settings.Topic) (topics []topic.Policy, present []presence.Policy, cursors []cursor.Policy) {
 	for _, t := range all {
+		t.Policy.Store = t.Store
 		topics = append(topics, t.Policy)
 		present = append(present, t.Presence)
 		cursors = append(cursors, t.Cursors)
 	}
 	return topics, present, cursors
+}
+
+// outboxOf is nil where the node is not to forward.
+func outboxOf(loaded *settings.Loaded) *outbox.Config {
+	o := loaded.Bridge.Outbox
+	if !o.Enabled {
+		return nil
+	}
+	return &outbox.Config{MaxTries: o.MaxTries, KeepDead: o.KeepDead}
 }
 
 // noGroups fits no name that a group may have.

@@ -93,7 +93,7 @@ func (s *server) stats() web.Stats {
 	runtime.ReadMemStats(&mem)
 	return web.Stats{
 		Node:          s.node.ID(),
-		Backend:       backendKind(s.backend),
+		Backend:       s.backendKind(),
 		Members:       len(s.node.Members()),
 		Nodes:         s.beside.addresses(),
 		Version:       version(),
@@ -108,11 +108,14 @@ func (s *server) stats() web.Stats {
 }
 
 // backendKind is what anybody may know: not where the backend is.
-func backendKind(shown string) string {
-	if shown == "" {
-		return ""
+func (s *server) backendKind() string {
+	switch {
+	case s.redis != "":
+		return settings.StoreRedis
+	case s.postgres != "":
+		return settings.StorePostgres
 	}
-	return "redis"
+	return ""
 }
 
 // version is what the build knows of itself.

@@ -77,21 +77,34 @@ func announce(logger *slog.Logger, loaded *settings.Loaded, url string) {
 			}
 		}
 	}
-	if backend := shownBackend(loaded); backend != "" {
-		logger.Info("cluster over Redis: nodes with the same backend and prefix are one", "backend", backend, "prefix", loaded.Prefix)
-	} else {
-		logger.Info("all in memory: a cluster of one")
-	}
+	announceBackends(logger, loaded)
 	logger.Info("node is serving: open the url in a browser", "url", url)
 }
 
-// shownBackend is what makes the node one of a cluster, without its secrets.
-func shownBackend(loaded *settings.Loaded) string {
+func announceBackends(logger *slog.Logger, loaded *settings.Loaded) {
+	schema, _ := schemaOf(loaded) // "" only without Postgres
+	switch redis, postgres := shownRedis(loaded), shownPostgres(loaded); {
+	case redis != "":
+		logger.Info("cluster over Redis: nodes with the same backend and prefix are one", "backend", redis, "prefix", loaded.Prefix)
+		if postgres != "" {
+			logger.Info("Postgres keeps the history of topics whose store is postgres", "backend", postgres, "schema", schema)
+		}
+	case postgres != "":
+		logger.Info("cluster over Postgres: nodes with the same backend and schema are one", "backend", postgres, "schema", schema)
+	default:
+		logger.Info("all in memory: a cluster of one")
+	}
+}
+
+// shownRedis and shownPostgres are where the backends are, without secrets; "" for none.
+func shownRedis(loaded *settings.Loaded) string {
 	if loaded.Redis == "" {
 		return ""
 	}
 	return redisconn.Redact(loaded.Redis)
 }
+
+func shownPostgres(loaded *settings.Loaded) string { return settings.ShownPostgres(loaded.Postgres) }
 
 // signals returns what Main has, or the process's own.
 func (m *Main) signals() (<-chan os.Signal, func()) {

@@ -38,7 +38,8 @@ type server struct {
 	auth     *authenticator // nil: everybody is who they say
 	http     *http.Server
 	metrics  *exposition
-	backend  string // the URL of Redis without its secrets; "" in memory
+	redis    string // its URL without secrets; "" for none
+	postgres string // the same
 	beside   *neighbours
 	began    time.Time
 
@@ -48,7 +49,7 @@ type server struct {
 
 // startServer opens the port first: an address in use is the likeliest fault.
 func startServer(ctx context.Context, loaded *settings.Loaded, logger *slog.Logger, metrics *exposition) (_ *server, err error) {
-	s := &server{logger: logger, backend: shownBackend(loaded), began: time.Now(), failed: make(chan error, 1), metrics: metrics}
+	s := &server{logger: logger, redis: shownRedis(loaded), postgres: shownPostgres(loaded), began: time.Now(), failed: make(chan error, 1), metrics: metrics}
 	s.listener, err = listen(ctx, loaded)
 	if err != nil {
 		return nil, err
@@ -57,7 +58,7 @@ func startServer(ctx context.Context, loaded *settings.Loaded, logger *slog.Logg
 		s.close()
 		return nil, err
 	}
-	if loaded.JWT == nil && loaded.Redis != "" {
+	if loaded.JWT == nil && loaded.Redis+loaded.Postgres != "" {
 		s.beside = watchNeighbours(s.node, s.URL())
 	}
 	s.http = newHTTPServer(s.handler(loaded.JWT == nil), logger)
@@ -91,19 +92,24 @@ func (s *server) wire(ctx context.Context, loaded *settings.Loaded) (err error) 
 	topics, present, cursors := policies(loaded.Topics)
 	// The node does not end with ctx but when drain has told the clients.
 	s.node, err = cluster.Start(context.WithoutCancel(ctx), cluster.Config{
-		Topics:       topics,
-		Presence:     present,
-		Cursors:      cursors,
-		Groups:       groups(loaded.Groups),
-		Limits:       loaded.Limits,
-		Redis:        loaded.Redis,
-		Prefix:       loaded.Prefix,
-		Replicas:     loaded.Replicas,
-		Address:      s.URL(),
-		Memory:       int64(loaded.Memory),
-		DrainTimeout: loaded.DrainTimeout,
-		Logger:       s.logger,
-		Registerer:   s.metrics.node,
+		Topics:        topics,
+		Presence:      present,
+		Cursors:       cursors,
+		Groups:        groups(loaded.Groups),
+		Limits:        loaded.Limits,
+		Redis:         loaded.Redis,
+		Postgres:      loaded.Postgres,
+		Schema:        loaded.Schema,
+		PostgresConns: loaded.PostgresConns,
+		Notify:        loaded.Bridge.Notify,
+		Outbox:        outboxOf(loaded),
+		Prefix:        loaded.Prefix,
+		Replicas:      loaded.Replicas,
+		Address:       s.URL(),
+		Memory:        int64(loaded.Memory),
+		DrainTimeout:  loaded.DrainTimeout,
+		Logger:        s.logger,
+		Registerer:    s.metrics.node,
 	})
 	if err != nil {
 		return err

@@ -156,7 +156,8 @@ func (r *reader) who(at *[]string, words ...string) func(string, *value) {
 var vocabulary = func() []string {
 	words := strings.Fields("auth apiKeys hash may jwt algorithms audience issuer cookie identity roles data " +
 		"topics match history size ttl dedup store slow idle subscribe publish presence key grace heartbeat " +
-		"cursors throttle tick limit groups maxMembers memberData closedFor limits name kind points interval block lease")
+		"cursors throttle tick limit groups maxMembers memberData closedFor limits name kind points interval block lease " +
+		"bridge notify channel leader feeds allowSystem maxBytes queue outbox enabled maxTries keepDead")
 	for _, s := range scalars {
 		words = append(words, strings.Split(s.key, ".")...)
 	}

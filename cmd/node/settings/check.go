@@ -46,6 +46,7 @@ func (l *Loaded) check(broken bool, in Input) []*Fault {
 		}
 	}
 	l.checkLimits(broken, add)
+	l.checkBridge(broken, add)
 	return faults
 }
 

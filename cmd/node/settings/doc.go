@@ -13,6 +13,8 @@
 //     gets what it lists, and a topic presence and cursors only if its entry says so
 //     (TestDefaultLists, TestPresenceAndCursors). A limit that a topic or the gateway names is
 //     defined (TestRoomFaults).
+//   - What the bridge does is checked before anything connects, and the outbox is forwarded where
+//     there is Postgres unless the file says no (TestBridgeFaults, TestBridge).
 //   - Of an API key the file has the hash; what is wrong with a key is told without it
 //     (TestAPIKeys).
 //   - Without authentication only a loopback address is accepted

@@ -24,6 +24,7 @@ func FuzzConfig(f *testing.F) {
 	f.Add([]byte("auth: {jwt: {data: [], algorithms: []}}"))
 	f.Add([]byte("postgres: postgres://u:hunter2hunter2@h/d\nschema: 'a;b'\npostgresConns: 1e9\npostgers: x"))
 	f.Add([]byte("postgres: \"postgres://h1:1,h2:2/d?sslmode=x&password=\"\ntopics: [{match: a, history: {store: postgres}}]"))
+	f.Add([]byte("postgres: postgres://h/d\nbridge: &b {notify: [{channel: a, feeds: [], leader: true, maxBytes: 1B}, {channel: \"A\"}], outbox: {keepDead: 1ns}}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		l, err := Load(Input{File: "f.yaml", Text: text})
 		if err != nil {

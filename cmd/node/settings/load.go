@@ -59,6 +59,7 @@ func Load(in Input) (*Loaded, error) {
 	faults = append(faults, l.fromEnv(in.Env)...)
 	faults = append(faults, l.fromFlags(in.Flags)...)
 	l.defaultLists()
+	l.completeBridge()
 	faults = append(faults, l.check(len(faults) > 0, in)...)
 	if len(faults) > 0 {
 		return nil, join(faults)

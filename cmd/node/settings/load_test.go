@@ -295,7 +295,7 @@ func TestUnknownSettings(t *testing.T) {
 		"lissten: x":                        "lissten: is not a setting; did you mean listen?",
 		"log: {colour: red}":                "log.colour: is not a setting; there are format, level",
 		"topics: [{match: a, hsitory: {}}]": "topics[0].hsitory: is not a setting",
-		"zzz: 1":                            "zzz: is not a setting; there are anyScript, auth, drainTimeout, gateway, groups",
+		"zzz: 1":                            "zzz: is not a setting; there are anyScript, auth, bridge, drainTimeout, gateway, groups",
 	} {
 		_, err := Load(Input{File: "t.yaml", Text: []byte(file)})
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -39,6 +39,7 @@ func (l *Loaded) Print(w io.Writer) error {
 	p.topics(l.Topics)
 	p.groups(l.Groups)
 	p.limits(l.Limits)
+	p.bridge(l.Bridge)
 	_, err := io.WriteString(w, p.String())
 	return err
 }

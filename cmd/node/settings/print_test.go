@@ -44,11 +44,17 @@ limits:
   - {name: chat, kind: sliding, points: 10, interval: 1s, block: 30s, key: connection, lease: 2}
   - {name: all, kind: fixed, points: 1000, interval: 1m, key: address}
 gateway: {frameLimit: chat, upgradeLimit: all}
+bridge:
+  notify:
+  - {channel: table_changes, leader: true, feeds: ["room:*", "a b"], allowSystem: true, maxBytes: 2MiB, queue: 100}
+  - {channel: Other}
+  outbox: {enabled: false, maxTries: 3, keepDead: 1h}
 `
 
 func TestPrintRoundTrip(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{full, "", "topics: [{match: a, history: {store: memory}}]", "groups: []", "limits: []"} {
+	for _, text := range []string{full, "", "topics: [{match: a, history: {store: memory}}]", "groups: []", "limits: []",
+		"postgres: postgres://h/d", "postgres: postgres://h/d\nbridge: {notify: [], outbox: {enabled: true, keepDead: -1}}", "bridge: {outbox: {enabled: false}}"} {
 		first, err := Load(Input{File: "t.yaml", Text: []byte(text)})
 		if err != nil {
 			t.Fatal(err)

@@ -33,6 +33,7 @@ func (r *reader) read(root *value) {
 		"topics": r.topics,
 		"groups": r.groups,
 		"limits": r.limits,
+		"bridge": r.bridge,
 	}
 	for i := range scalars {
 		s := &scalars[i]

@@ -75,6 +75,9 @@ type Settings struct {
 
 	// Limits are what topics and the gateway refer to by name.
 	Limits []ratelimit.Policy
+
+	// Bridge needs Postgres.
+	Bridge Bridge
 }
 
 // Log says what the node writes to standard error.

@@ -41,7 +41,7 @@ func policyFor(host string) string {
 type Stats struct {
 	Node          string   `json:"node"`            // the node's name
 	Version       string   `json:"version"`         // of the program
-	Backend       string   `json:"backend"`         // "redis" if it is one of a cluster, "" in memory
+	Backend       string   `json:"backend"`         // "redis" or "postgres" if that makes it one of a cluster, "" in memory
 	Members       int      `json:"members"`         // nodes of the cluster, itself among them
 	Nodes         []string `json:"nodes,omitempty"` // URLs of the others that pages may go to when this node has gone
 	Connections   int      `json:"connections"`     // open now

@@ -54,7 +54,7 @@ function show(s) {
 }
 
 function where(s) {
-  return s.backend ? `One of a cluster of ${count(s.members, 'node')} over Redis.` : 'All in memory: a cluster of one.';
+  return s.backend ? `One of a cluster of ${count(s.members, 'node')} over ${s.backend === 'postgres' ? 'Postgres' : 'Redis'}.` : 'All in memory: a cluster of one.';
 }
 
 function duration(seconds) {
