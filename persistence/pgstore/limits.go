@@ -23,18 +23,19 @@ const limitPlaces = 4
 // Limits keep in Postgres what was consumed of rate limits: a row for each key. They are a
 // ratelimit.Store. Their methods are safe for concurrent use; there is nothing to close.
 type Limits struct {
-	db                             *pgdb.DB
-	lock, read, write, drop, clear string
-	sweep                          string
-	turns                          sync.Map // of int64, the key of a lock: chan struct{}
+	db                              *pgdb.DB
+	metrics                         *callMetrics
+	lock, read, write, drop, forget string
+	sweep                           string
+	turns                           sync.Map // of int64, the key of a lock: chan struct{}
 }
 
 var _ ratelimit.Store = (*Limits)(nil)
 
 // NewLimits returns the limits of a database and schema. They need a Janitor for their Tasks. A nil reg
 // counts without exposing.
-func NewLimits(db *pgdb.DB, _ prometheus.Registerer) *Limits {
-	return &Limits{db: db, sweep: sweepSQL(db, "limits"),
+func NewLimits(db *pgdb.DB, reg prometheus.Registerer) *Limits {
+	return &Limits{db: db, metrics: newCallMetrics(reg), sweep: sweepSQL(db, "limits"),
 		lock: db.SQL(`select {schema}.limits_lock($1)`),
 		read: db.SQL(`select key, state, (extract(epoch from gone) * 1000000)::bigint from {schema}.limits
 			where policy = $1 and key = any($2)`),
@@ -42,7 +43,7 @@ func NewLimits(db *pgdb.DB, _ prometheus.Registerer) *Limits {
 			select $1, u.key, u.state, u.gone from unnest($2::bytea[], $3::text[], $4::timestamptz[]) as u(key, state, gone)
 			on conflict (policy, key) do update set state = excluded.state, gone = excluded.gone`),
 		drop: db.SQL(`delete from {schema}.limits where policy = $1 and key = $2`),
-		clear: db.SQL(`with page as materialized (select key from {schema}.limits where policy = $1 and key > $2 order by key limit $3),
+		forget: db.SQL(`with page as materialized (select key from {schema}.limits where policy = $1 and key > $2 order by key limit $3),
 			gone as (delete from {schema}.limits l using page where l.policy = $1 and l.key = page.key)
 			select key from page order by key desc limit 1`),
 	}
@@ -72,18 +73,19 @@ func (l *Limits) Take(ctx context.Context, p ratelimit.Policy, batch []ratelimit
 		keys = append(keys, batch[i].Key)
 	}
 	slices.Sort(keys)
-	t := p.Terms()
+	t, began := p.Terms(), time.Now()
 	err = l.change(ctx, p, l.Place(p, batch[0].Key), slices.Compact(keys), func(now int64, known map[string]*standing) {
 		grants = take(known, now, t, batch)
 	})
-	if err != nil {
-		return nil, fmt.Errorf("pgstore: take of limits: %w", err)
+	if err = l.called(callTake, began, err); err != nil {
+		return nil, err
 	}
 	return grants, nil
 }
 
 // Change implements ratelimit.Store.
 func (l *Limits) Change(ctx context.Context, p ratelimit.Policy, key string, c ratelimit.Change) error {
+	began := time.Now()
 	err := l.change(ctx, p, l.Place(p, key), []string{key}, func(now int64, known map[string]*standing) {
 		s := known[key]
 		if s == nil && c.Do != ratelimit.Ban {
@@ -96,8 +98,13 @@ func (l *Limits) Change(ctx context.Context, p ratelimit.Policy, key string, c r
 		s.meter.Change(now, c)
 		s.changed = true
 	})
+	return l.called(callChange, began, err)
+}
+
+func (l *Limits) called(c call, began time.Time, err error) error {
+	l.metrics.called(c, time.Since(began), err)
 	if err != nil {
-		return fmt.Errorf("pgstore: change of a limit: %w", err)
+		return fmt.Errorf("pgstore: %s: %w", c, err)
 	}
 	return nil
 }

@@ -3,7 +3,7 @@ package pgstore
 import (
 	"context"
 	"errors"
-	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -17,17 +17,19 @@ const clearPage = 1000
 // Clear implements ratelimit.Store. It goes through the limit's keys in pages, and for each of them
 // holds up all other calls of the limit.
 func (l *Limits) Clear(ctx context.Context, p ratelimit.Policy) error {
+	began := time.Now()
+	return l.called(callForget, began, l.clearAll(ctx, p))
+}
+
+func (l *Limits) clearAll(ctx context.Context, p ratelimit.Policy) error {
 	for last := []byte(nil); ; {
 		done := false
 		err := l.db.Tx(ctx, func(ctx context.Context, q pgdb.Querier) (err error) {
 			last, done, err = l.clearOne(ctx, q, p, last)
 			return err
 		})
-		if err != nil {
-			return fmt.Errorf("pgstore: clear of a limit: %w", err)
-		}
-		if done {
-			return nil
+		if err != nil || done {
+			return err
 		}
 	}
 }
@@ -38,7 +40,7 @@ func (l *Limits) clearOne(ctx context.Context, q pgdb.Querier, p ratelimit.Polic
 	for place := range limitPlaces {
 		b.Queue(l.lock, l.lockOf(p.Name, place))
 	}
-	b.Queue(l.clear, p.Name, append([]byte{}, after...), clearPage).QueryRow(func(row pgx.Row) error { return row.Scan(&last) })
+	b.Queue(l.forget, p.Name, append([]byte{}, after...), clearPage).QueryRow(func(row pgx.Row) error { return row.Scan(&last) })
 	err = q.SendBatch(ctx, b).Close()
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, true, nil

@@ -20,9 +20,12 @@ const (
 	callRead
 	callClear
 	callRenew
+	callTake
+	callChange
+	callForget
 )
 
-var callNames = [...]string{"append", "read", "clear", "renew"}
+var callNames = [...]string{"append", "read", "clear", "renew", "limits-take", "limits-change", "limits-clear"}
 
 func (c call) String() string { return callNames[c] }
 
@@ -40,9 +43,14 @@ var outcomeNames = [...]string{"ok", "error", "timeout", "canceled", "open"}
 
 const backend = "postgres"
 
-type metrics struct {
+// callMetrics count calls, of the Store and of Limits.
+type callMetrics struct {
 	calls   [len(callNames)][len(outcomeNames)]prometheus.Counter
 	seconds [len(callNames)]prometheus.Observer
+}
+
+type metrics struct {
+	*callMetrics
 	batch   prometheus.Observer
 	corrupt prometheus.Counter
 
@@ -55,7 +63,7 @@ type metrics struct {
 	untrimmed  prometheus.Gauge // topics
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+func newCallMetrics(reg prometheus.Registerer) *callMetrics {
 	calls := actors.SharedMetric(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "troupe_store_calls_total",
 		Help: "Calls of a store, by outcome.",
@@ -65,6 +73,17 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		Help:    "How long calls of a store took, refused ones left out.",
 		Buckets: prometheus.ExponentialBuckets(50e-6, 2.5, 13), // to 3 s
 	}, []string{"backend", "call"}))
+	m := &callMetrics{}
+	for c, name := range callNames {
+		m.seconds[c] = seconds.WithLabelValues(backend, name)
+		for o, outcome := range outcomeNames {
+			m.calls[c][o] = calls.WithLabelValues(backend, name, outcome)
+		}
+	}
+	return m
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
 	batch := actors.SharedMetric(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "troupe_store_batch_size",
 		Help:    "Events per append.",
@@ -74,13 +93,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		Name: "troupe_store_corrupt_total",
 		Help: "Stored chunks of events that a read could not understand and skipped.",
 	}, []string{"backend"}))
-	m := &metrics{batch: batch.WithLabelValues(backend), corrupt: corrupt.WithLabelValues(backend)}
-	for c, name := range callNames {
-		m.seconds[c] = seconds.WithLabelValues(backend, name)
-		for o, outcome := range outcomeNames {
-			m.calls[c][o] = calls.WithLabelValues(backend, name, outcome)
-		}
-	}
+	m := &metrics{callMetrics: newCallMetrics(reg), batch: batch.WithLabelValues(backend), corrupt: corrupt.WithLabelValues(backend)}
 	m.own(promauto.With(reg))
 	return m
 }
@@ -102,7 +115,7 @@ func (m *metrics) own(auto promauto.Factory) {
 		Name: "troupe_pgstore_untrimmed", Help: "Topics that wait for events to be removed."})
 }
 
-func (m *metrics) called(c call, took time.Duration, err error) {
+func (m *callMetrics) called(c call, took time.Duration, err error) {
 	o := outcomeOf(err)
 	m.calls[c][o].Inc()
 	if o != outcomeOpen {
