@@ -12,8 +12,7 @@ import (
 type Forwarder struct {
 	cfg     Config
 	metrics *metrics
-	stop    chan struct{}      // closed: finish what is under way
-	once    sync.Once          // closes stop
+	stop    context.CancelFunc // has it finish what is under way
 	cancel  context.CancelFunc // ends everything
 	done    chan struct{}      // closed when run has returned
 
@@ -37,16 +36,17 @@ func Start(ctx context.Context, cfg Config) (*Forwarder, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	f := &Forwarder{cfg: cfg, metrics: newMetrics(cfg.Registerer), stop: make(chan struct{}), cancel: cancel, done: make(chan struct{})}
+	toStop, stop := context.WithCancel(ctx)
+	f := &Forwarder{cfg: cfg, metrics: newMetrics(cfg.Registerer), stop: stop, cancel: cancel, done: make(chan struct{})}
 	f.state.Since = time.Now()
-	go f.run(ctx)
+	go f.run(ctx, toStop)
 	return f, nil
 }
 
 // Close has the Forwarder finish what it has handed to the topics, gives leadership up, and returns when its connection
 // is closed. If ctx ends before, it finishes nothing, and what it had not seen answered is published again by the next leader.
 func (f *Forwarder) Close(ctx context.Context) error {
-	f.once.Do(func() { close(f.stop) })
+	f.stop()
 	defer f.cancel()
 	select {
 	case <-f.done:

@@ -6,8 +6,8 @@ import (
 )
 
 type metrics struct {
-	leader, pending, dead, lag                        prometheus.Gauge
-	published, duplicates, failures, died, lost, acts prometheus.Counter
+	leader, pending, dead, lag                          prometheus.Gauge
+	published, duplicates, failures, died, lost, rounds prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -28,6 +28,21 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		failures:   counter("failures_total", "Times that a topic did not take what it was given."),
 		died:       counter("dead_total", "Rows that became dead letters."),
 		lost:       counter("lost_total", "Times that the leader lost its connection."),
-		acts:       counter("rounds_total", "Readings of the outbox that found something."),
+		rounds:     counter("rounds_total", "Readings of the outbox that found something."),
 	}
+}
+
+func (m *metrics) leads(leader bool) {
+	if leader {
+		m.leader.Set(1)
+		return
+	}
+	m.leader.Set(0)
+	m.shows(Backlog{})
+}
+
+func (m *metrics) shows(b Backlog) {
+	m.pending.Set(float64(b.Pending))
+	m.dead.Set(float64(b.Dead))
+	m.lag.Set(b.Lag.Seconds())
 }
