@@ -102,27 +102,30 @@ func (db *DB) Migrate(ctx context.Context) ([]Migration, error) {
 	return did, db.Check(ctx)
 }
 
-// prepare makes the schema and the list of its steps. "if not exists" alone would need the right to create
-// also where both exist.
+// prepare makes the schema and the list of its steps. "if not exists" would need the right to create
+// also where both exist; nobody else makes them meanwhile.
 func (db *DB) prepare(ctx context.Context, q Querier) error {
 	there, err := db.exists(ctx, q)
 	if err != nil || there {
 		return err
 	}
-	for _, sql := range []string{
-		`create schema if not exists {schema}`,
-		`create table if not exists {schema}.migrations (version int primary key, name text not null, checksum text not null, applied_at timestamptz not null default clock_timestamp())`,
-	} {
-		if _, err := q.Exec(ctx, db.SQL(sql)); err != nil {
+	var made bool
+	if err := q.QueryRow(ctx, `select exists (select from pg_namespace where nspname = $1)`, db.plain).Scan(&made); err != nil {
+		return err
+	}
+	if !made {
+		if _, err := q.Exec(ctx, db.SQL(`create schema {schema}`)); err != nil {
 			return err
 		}
 	}
-	return nil
+	_, err = q.Exec(ctx, db.SQL(`create table {schema}.migrations (version int primary key, name text not null, checksum text not null, applied_at timestamptz not null default clock_timestamp())`))
+	return err
 }
 
-// exists reports whether the list of steps is there.
+// exists reports whether the list of steps is there. It reads the catalog as a table: to_regclass may answer from a cache that is
+// older than the lock of Migrate.
 func (db *DB) exists(ctx context.Context, q Querier) (there bool, err error) {
-	err = q.QueryRow(ctx, `select to_regclass($1) is not null`, db.SQL("{schema}.migrations")).Scan(&there)
+	err = q.QueryRow(ctx, `select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = 'migrations')`, db.plain).Scan(&there)
 	return there, err
 }
 

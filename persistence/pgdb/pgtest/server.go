@@ -81,7 +81,7 @@ func (s *Server) launch(t testing.TB) bool {
 	for _, setting := range append([]string{
 		"listen_addresses=127.0.0.1", "port=" + strconv.Itoa(s.port), "unix_socket_directories=", "max_connections=100",
 		"dynamic_shared_memory_type=mmap", // in its folder, and so it goes with it
-		"log_line_prefix=%m [%p] %a: ", "log_timezone=UTC", "lc_messages=C",
+		"log_line_prefix=%m [%p] %a: ", "log_timezone=UTC", "lc_messages=C", "log_checkpoints=off",
 	}, s.settings...) {
 		args = append(args, "-c", setting)
 	}
