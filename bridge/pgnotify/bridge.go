@@ -59,21 +59,26 @@ func Start(ctx context.Context, cfg Config) (*Bridge, error) {
 func (b *Bridge) leads(ch Channel) bool { return ch.Leader && !b.cfg.Alone }
 
 // Ready returns nil when every channel is listened to, or is another node's to lead. It fails with the context's
-// error and what was in the way; the Bridge goes on trying.
+// error and what was in the way, while the Bridge goes on trying, or with ErrClosed.
 func (b *Bridge) Ready(ctx context.Context) error {
 	for _, l := range b.lines {
 		select {
 		case <-l.ready:
 		case <-b.done:
-			return errClosed
 		case <-ctx.Done():
 			return fmt.Errorf("pgnotify: channel %s is not listened to: %w; %s", l.channel.Name, ctx.Err(), l.report().LastError)
 		}
 	}
-	return nil
+	select {
+	case <-b.done:
+		return ErrClosed
+	default:
+		return nil
+	}
 }
 
-var errClosed = errors.New("pgnotify: closed")
+// ErrClosed is what Ready fails with after Close.
+var ErrClosed = errors.New("pgnotify: closed")
 
 // Close stops listening, and then waits until the topics have what was received or ctx ends; what is left is dropped
 // and counted. A leader's place is free when it returns. It may be called again.

@@ -212,6 +212,8 @@ func channelRule(name, schema string) string {
 		return "must not begin with pg_, which is Postgres' own"
 	case schema != "" && strings.HasPrefix(name, schema+"_"):
 		return "must not begin with " + schema + "_, which the nodes use among themselves"
+	case strings.HasPrefix(name, "troupe_outbox_"):
+		return "must not begin with troupe_outbox_, which the nodes use among themselves"
 	}
 	return ""
 }

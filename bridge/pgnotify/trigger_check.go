@@ -124,6 +124,9 @@ func parseTemplate(template string) (parts []part, rule string) {
 	if err, ok := errors.AsType[*topic.InputError](topic.CheckName(plain, true)); ok {
 		return nil, err.Rule
 	}
+	if topic.IsSystem(plain) {
+		return nil, `must not begin with "__"`
+	}
 	return parts, ""
 }
 

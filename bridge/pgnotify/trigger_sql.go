@@ -64,7 +64,9 @@ begin
   end if;
 
   for i in 1 .. pg_catalog.cardinality(events) loop
-    if topics[i] = '' or pg_catalog.char_length(topics[i]) > 256 or topics[i] ~ '["\\[:cntrl:]]' then
+    if topics[i] collate "C" !~ '^[ !#-\[\]-~]{1,255}$' and (topics[i] = '' or pg_catalog.char_length(topics[i]) > 256 or
+        topics[i] collate "C" ~ '["\\\u0001-\u001f\u007f-\u00a0\u00ad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ue000-\uf8ff\ufeff\ufff0-\ufffb\uffff]')
+        or pg_catalog.starts_with(topics[i], '__') then
       raise warning 'troupe: a change of %%.%% is not announced: its columns make no name of a topic', tg_table_schema, tg_table_name;
       continue;
     end if;
