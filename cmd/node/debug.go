@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/troupe-rt/troupe/cluster"
 	"github.com/troupe-rt/troupe/cmd/node/inspect"
 	"github.com/troupe-rt/troupe/topic"
 )
@@ -35,26 +36,58 @@ func (s *server) Members() []inspect.Member {
 }
 
 // Backends implements inspect.Source.
-func (s *server) Backends() []inspect.Backend {
-	health := s.node.Health()
-	backends := make([]inspect.Backend, len(health))
-	for i, h := range health {
-		backends[i] = inspect.Backend{Backend: h.Backend, State: h.State, Since: h.Since, Outage: h.Outage, Reason: h.Reason}
+func (s *server) Backends() inspect.Backends {
+	all := inspect.Backends{Channels: s.channels(), Outbox: s.outbox()}
+	totals := s.metrics.totals("troupe_postgres_connections", "troupe_postgres_connections_busy")
+	for _, h := range s.node.Health() {
+		b := inspect.Backend{Backend: h.Backend, State: h.State, Since: h.Since, Outage: h.Outage, Reason: h.Reason, URL: s.redis}
+		if h.Backend == cluster.StorePostgres {
+			b.URL, b.Schema = s.postgres, s.schema
+			b.Conns, b.Busy = int(totals["troupe_postgres_connections"]), int(totals["troupe_postgres_connections_busy"])
+		}
+		all.Backends = append(all.Backends, b)
 	}
-	return backends
+	return all
+}
+
+func (s *server) channels() []inspect.Channel {
+	bridge := s.node.Notify()
+	if bridge == nil {
+		return nil
+	}
+	var channels []inspect.Channel
+	for _, c := range bridge.State() {
+		channels = append(channels, inspect.Channel{Name: c.Name, Leader: c.Leader, Listening: c.Listening, Standby: c.Standby, Since: c.Since,
+			Received: c.Received, Published: c.Published, Dropped: c.Dropped, Queued: c.Queued, Gaps: c.Gaps, LastError: c.LastError, ErrorAt: c.ErrorAt})
+	}
+	return channels
+}
+
+func (s *server) outbox() *inspect.Outbox {
+	forwarder := s.node.Outbox()
+	if forwarder == nil {
+		return nil
+	}
+	state := forwarder.State()
+	o := &inspect.Outbox{Leader: state.Leader, Since: state.Since, ErrorAt: state.ErrAt}
+	if state.Err != nil {
+		o.LastError = state.Err.Error()
+	}
+	return o
 }
 
 // Topics implements inspect.Source.
 func (s *server) Topics() inspect.Topics {
 	t := inspect.Topics{Awake: s.node.Topics().Len()}
 	for _, p := range s.node.Topics().Policies() {
-		t.Policies = append(t.Policies, inspectPolicy(p))
+		t.Policies = append(t.Policies, inspectPolicy(p, s.backendKind()))
 	}
 	return t
 }
 
-func inspectPolicy(p topic.Policy) inspect.Policy {
-	shown := inspect.Policy{Match: p.Match, History: "none", TTL: "for good", Slow: p.Slow.String(), Idle: "never"}
+// inspectPolicy shows a policy on a node that has this backend, or none.
+func inspectPolicy(p topic.Policy, backend string) inspect.Policy {
+	shown := inspect.Policy{Match: p.Match, History: "none", Store: cmp.Or(p.Store, backend, cluster.StoreMemory), TTL: "for good", Slow: p.Slow.String(), Idle: "never"}
 	if p.HasHistory() {
 		shown.History = fmt.Sprint(p.History)
 	}

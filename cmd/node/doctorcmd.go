@@ -83,9 +83,30 @@ func examinePostgres(ctx context.Context, loaded *settings.Loaded) (*doctor.Repo
 		return nil, &usageError{err}
 	}
 	shown := shownPostgres(loaded)
-	report, err := doctor.ExaminePostgres(ctx, doctor.PostgresOptions{URL: loaded.Postgres, Shown: shown, Schema: schema, Conns: loaded.PostgresConns})
+	report, err := doctor.ExaminePostgres(ctx, doctor.PostgresOptions{URL: loaded.Postgres, Shown: shown, Schema: schema, Conns: loaded.PostgresConns, Beside: besidePool(loaded)})
 	if err != nil {
 		return nil, &usageError{fmt.Errorf("could not connect to %s: %w", shown, err)}
 	}
 	return report, nil
+}
+
+// besidePool counts the connections to Postgres that a node has beside its pool: one for
+// the relay, if that is not Redis; one for the outbox; and with channels one, and one more for
+// each that has a leader.
+func besidePool(loaded *settings.Loaded) (n int) {
+	if loaded.Redis == "" {
+		n++
+	}
+	if loaded.Bridge.Outbox.Enabled {
+		n++
+	}
+	if len(loaded.Bridge.Notify) > 0 {
+		n++
+	}
+	for _, ch := range loaded.Bridge.Notify {
+		if ch.Leader {
+			n++
+		}
+	}
+	return n
 }

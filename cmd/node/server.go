@@ -40,6 +40,7 @@ type server struct {
 	metrics  *exposition
 	redis    string // its URL without secrets; "" for none
 	postgres string // the same
+	schema   string // in Postgres
 	beside   *neighbours
 	began    time.Time
 
@@ -50,6 +51,7 @@ type server struct {
 // startServer opens the port first: an address in use is the likeliest fault.
 func startServer(ctx context.Context, loaded *settings.Loaded, logger *slog.Logger, metrics *exposition) (_ *server, err error) {
 	s := &server{logger: logger, redis: shownRedis(loaded), postgres: shownPostgres(loaded), began: time.Now(), failed: make(chan error, 1), metrics: metrics}
+	s.schema, _ = schemaOf(loaded) // "" only without Postgres
 	s.listener, err = listen(ctx, loaded)
 	if err != nil {
 		return nil, err

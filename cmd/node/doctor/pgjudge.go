@@ -64,17 +64,13 @@ func checkDurable(d Database) []Finding {
 		"A crash of the server loses nothing that was acknowledged.", "")
 }
 
-// beside is how many connections a node has besides its pool: the relay, leases, the
-// outbox and channels listen on their own.
-const beside = 4
-
 // checkBudget counts how many nodes have room.
 func checkBudget(d Database) []Finding {
-	per := d.Conns + beside
+	per := d.Conns + d.Beside
 	others := max(d.Connections-d.Ours, 0)
 	room := max(d.MaxConnections-d.ReservedConnections-others, 0) / per
-	what := fmt.Sprintf("max_connections is %d, of which %d are reserved and %d are taken by others: there is room for %d nodes of %d connections (%d in the pool, up to %d beside it).",
-		d.MaxConnections, d.ReservedConnections, others, room, per, d.Conns, beside)
+	what := fmt.Sprintf("max_connections is %d, of which %d are reserved and %d are taken by others: there is room for %d nodes of %d connections (%d in the pool, %d beside it).",
+		d.MaxConnections, d.ReservedConnections, others, room, per, d.Conns, d.Beside)
 	const effect = "A node that gets no connection does not start, or counts Postgres as down."
 	const fix = "Fewer per node, --postgres-conns 4, or more: alter system set max_connections = 200, and restart Postgres"
 	switch {

@@ -16,7 +16,7 @@ func sound() Database {
 		Facts: pgdb.Facts{Version: "15.4", Major: 15, Database: "app", User: "ann", SchemaExists: true, CreateInSchema: true,
 			SynchronousCommit: "on", Fsync: true, MaxConnections: 100, ReservedConnections: 3, Connections: 10, Ours: 5,
 			OneSession: true, Tables: []pgdb.Table{{Name: "events", Bytes: 1 << 20, Live: 100_000, Dead: 20_000}}},
-		Schema: "troupe", Conns: 8,
+		Schema: "troupe", Conns: 8, Beside: 4,
 		RoundTrip: RoundTrip{Median: time.Millisecond, Ahead: time.Millisecond},
 	}
 }

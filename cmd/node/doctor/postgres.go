@@ -16,6 +16,7 @@ type PostgresOptions struct {
 	Shown  string // the URL as it may be shown
 	Schema string // of Troupe's tables
 	Conns  int    // in the pool of a node
+	Beside int    // connections of a node beside its pool
 }
 
 // Database is what was learned of one, before anybody judges.
@@ -25,6 +26,7 @@ type Database struct {
 
 	Schema   string
 	Conns    int
+	Beside   int
 	Steps    error    // what Check says of the schema
 	Denied   []string // what of the schema this user may not use
 	RightErr error    // nil: Denied is known
@@ -57,7 +59,7 @@ func ExaminePostgres(ctx context.Context, o PostgresOptions) (*Report, error) {
 }
 
 func learnPostgres(ctx context.Context, db *pgdb.DB, o PostgresOptions) Database {
-	d := Database{Schema: o.Schema, Conns: o.Conns}
+	d := Database{Schema: o.Schema, Conns: o.Conns, Beside: o.Beside}
 	d.Facts, d.FactsErr = db.Facts(ctx)
 	d.Steps = db.Check(ctx)
 	d.Denied, d.RightErr = denied(ctx, db)

@@ -17,7 +17,7 @@ func examineDatabase(t *testing.T, url string) *Report {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	r, err := ExaminePostgres(ctx, PostgresOptions{URL: url, Shown: "postgres://shown", Schema: "troupe", Conns: 8})
+	r, err := ExaminePostgres(ctx, PostgresOptions{URL: url, Shown: "postgres://shown", Schema: "troupe", Conns: 8, Beside: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func as(t *testing.T, database, grants string) string {
 
 func TestPostgresRights(t *testing.T) {
 	t.Parallel()
-	const use = `grant usage on schema troupe to ANN; grant all on all tables in schema troupe to ANN; grant all on all sequences in schema troupe to ANN;`
+	const use = `grant usage on schema troupe to ANN; grant all on all tables in schema troupe to ANN; grant all on all sequences in schema troupe to ANN; grant execute on all functions in schema troupe to ANN;`
 	for name, c := range map[string]struct {
 		migrated bool
 		grants   string
@@ -85,6 +85,7 @@ func TestPostgresRights(t *testing.T) {
 		"may not even look":  {true, "", map[string]Verdict{"rights": Fail}, "schema troupe"},
 		"may only read":      {true, "grant usage on schema troupe to ANN; grant select on all tables in schema troupe to ANN", map[string]Verdict{"rights": Fail}, "grant all on all tables"},
 		"may not use one":    {true, use + "revoke delete on troupe.one from ANN", map[string]Verdict{"rights": Fail}, "schema troupe: one."},
+		"may not call":       {true, use + "revoke execute on all functions in schema troupe from ANN", map[string]Verdict{"rights": Fail}, "troupe_publish()"},
 		"may not number one": {true, use + "revoke all on sequence troupe.two from ANN", map[string]Verdict{"rights": Fail}, "schema troupe: two."},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -123,7 +124,7 @@ func TestHangingDatabase(t *testing.T) {
 	for name, prepare := range map[string]func(){"from the start": s.Pause, "refusing": func() { s.Resume(); s.Stop(t) }} {
 		prepare()
 		began := time.Now()
-		_, err := ExaminePostgres(t.Context(), PostgresOptions{URL: s.URL(), Schema: "troupe", Conns: 8})
+		_, err := ExaminePostgres(t.Context(), PostgresOptions{URL: s.URL(), Schema: "troupe", Conns: 8, Beside: 2})
 		if took := time.Since(began); err == nil || took > 30*time.Second {
 			t.Errorf("%s: after %s: %v", name, took, err)
 		}
@@ -139,7 +140,7 @@ func TestPostgresSecretStaysHidden(t *testing.T) {
 	}
 	for _, wrong := range []string{strings.Replace(database, "hunter2", "hunter3", 1), "postgres://ann:hunter3@127.0.0.1:1/d",
 		"postgres://ann:hunter3@[/d", "postgres://ann:hunter3@nowhere.invalid/d", "hunter3", "postgres://ann@127.0.0.1:1/d?password=hunter3"} {
-		_, err := ExaminePostgres(t.Context(), PostgresOptions{URL: wrong, Schema: "troupe", Conns: 8})
+		_, err := ExaminePostgres(t.Context(), PostgresOptions{URL: wrong, Schema: "troupe", Conns: 8, Beside: 2})
 		if err == nil {
 			t.Errorf("%s is fine", wrong)
 			continue

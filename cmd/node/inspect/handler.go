@@ -34,10 +34,12 @@ func Handler(s Source) http.Handler {
 		}{s.Node(), orEmpty(s.Members())})
 	})
 	mux.HandleFunc("/debug/health", func(w http.ResponseWriter, _ *http.Request) {
+		all := s.Backends()
+		all.Backends = orEmpty(all.Backends)
 		answer(w, struct {
-			Node     Node      `json:"node"`
-			Backends []Backend `json:"backends"`
-		}{s.Node(), orEmpty(s.Backends())})
+			Node Node `json:"node"`
+			Backends
+		}{s.Node(), all})
 	})
 	mux.HandleFunc("/debug/topics", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.Topics()) })
 	return guard(mux)
@@ -48,7 +50,7 @@ func servePage(w http.ResponseWriter, s Source) {
 	err := page.Execute(&b, struct {
 		Node     Node
 		Members  []Member
-		Backends []Backend
+		Backends Backends
 		Topics   Topics
 	}{s.Node(), s.Members(), s.Backends(), s.Topics()})
 	if err != nil {

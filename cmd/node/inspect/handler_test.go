@@ -24,8 +24,15 @@ func (f fixed) Members() []Member {
 	}
 }
 
-func (f fixed) Backends() []Backend {
-	return []Backend{{Backend: f.name, State: "broken", Since: time.Unix(0, 0), Outage: 3, Reason: f.name}}
+func (f fixed) Backends() Backends {
+	return Backends{
+		Backends: []Backend{{Backend: f.name, State: "broken", Since: time.Unix(0, 0), Outage: 3, Reason: f.name, URL: f.name, Schema: f.name, Conns: 8, Busy: 2}},
+		Channels: []Channel{
+			{Name: f.name, Leader: true, Listening: true, Received: 71, Dropped: map[string]uint64{f.name: 72}, LastError: f.name, ErrorAt: time.Unix(0, 0)},
+			{Name: "elsewhere", Leader: true, Standby: true}, {Name: "for itself", Listening: true}, {Name: "cut off"},
+		},
+		Outbox: &Outbox{Leader: true, Since: time.Unix(0, 0), LastError: f.name},
+	}
 }
 
 func (f fixed) Topics() Topics {
@@ -55,6 +62,14 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/debug/style.css", 200, "table"},
 		{"GET", "/debug/members", 200, `"leaseEndsInMs":4321`},
 		{"GET", "/debug/health", 200, `"state":"broken","since":"1970-`},
+		{"GET", "/debug/health", 200, `"channels":[{"name":"n1","leader":true,"listening":true,"received":71,"published":0,"dropped":{"n1":72}`},
+		{"GET", "/debug/health", 200, `"outbox":{"leader":true,"since":"1970-01-01T`},
+		{"GET", "/debug/", 200, "2 of 8 connections busy"},
+		{"GET", "/debug/", 200, "The outbox is forwarded by this node, since 1970-01-01"},
+		{"GET", "/debug/", 200, "<td>this node for all</td>"},
+		{"GET", "/debug/", 200, "<td>another node</td>"},
+		{"GET", "/debug/", 200, "<td>each node for itself</td>"},
+		{"GET", "/debug/", 200, "<td>nobody here</td>"},
 		{"GET", "/debug/topics", 200, `{"awake":5,"policies":[{"match":"n1",`},
 		{"HEAD", "/debug/members", 200, ""},
 		{"POST", "/debug/members", 405, ""},
