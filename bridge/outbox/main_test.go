@@ -74,8 +74,12 @@ func stop(t *testing.T, f *outbox.Forwarder) {
 // realTopics are topics of a node that keeps history in memory.
 func realTopics(t *testing.T, policies ...topic.Policy) *topic.Topics {
 	t.Helper()
-	system := actors.NewSystem(actors.Config{})
-	topics, err := topic.Start(topic.Config{System: system, Log: memstore.New(memstore.Config{}), Policies: policies})
+	return topicsOver(t, actors.NewSystem(actors.Config{}), memstore.New(memstore.Config{}), policies...)
+}
+
+func topicsOver(t *testing.T, system *actors.System, log topic.Log, policies ...topic.Policy) *topic.Topics {
+	t.Helper()
+	topics, err := topic.Start(topic.Config{System: system, Log: log, Policies: policies})
 	if err != nil {
 		t.Fatal(err)
 	}
