@@ -59,7 +59,7 @@ func (q *queue) begin(ctx context.Context) error {
 		if _, err := q.conn.Exec(ctx, "listen "+pgx.Identifier{q.channel}.Sanitize()); err != nil {
 			return err
 		}
-		return q.conn.QueryRow(ctx, q.db.SQL("select life from {schema}.outbox_state")).Scan(&q.life)
+		return q.conn.QueryRow(ctx, q.db.SQL("update {schema}.outbox_state set asleep = false returning life")).Scan(&q.life)
 	})
 }
 
