@@ -4,6 +4,7 @@ package proc
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,11 +28,15 @@ type Command struct {
 	Args []string
 	Env  []string // added to this process' own
 	Dir  string   // to run in, "" for this process' own
+
+	User *syscall.Credential // nil for this process' own
+	End  os.Signal           // how it is asked to end, nil for SIGTERM
 }
 
 // A Process is a server that was started. Stop it.
 type Process struct {
 	cmd    *exec.Cmd
+	end    os.Signal
 	output *tail
 	ended  chan struct{} // closed when the process is gone
 	err    error         // what Wait said; read after ended
@@ -39,11 +44,11 @@ type Process struct {
 
 // Start runs the command. It ends with ctx, too.
 func Start(ctx context.Context, c Command) (*Process, error) {
-	p := &Process{cmd: exec.CommandContext(ctx, c.Path, c.Args...), output: &tail{}, ended: make(chan struct{})}
+	p := &Process{cmd: exec.CommandContext(ctx, c.Path, c.Args...), output: &tail{}, ended: make(chan struct{}), end: cmp.Or(c.End, os.Signal(syscall.SIGTERM))}
 	p.cmd.Env = append(os.Environ(), c.Env...)
 	p.cmd.Dir = c.Dir
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: c.User}
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("proc: start %s: %w", c.Path, err)
 	}
@@ -115,7 +120,7 @@ var client = &http.Client{
 // Stop asks the process to end, kills it when it does not, and returns when it
 // is gone.
 func (p *Process) Stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails only if it is gone
+	_ = p.cmd.Process.Signal(p.end) // fails only if it is gone
 	late := time.AfterFunc(stopWithin, func() { p.Kill() })
 	<-p.ended
 	late.Stop()

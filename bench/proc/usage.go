@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"time"
@@ -30,6 +31,30 @@ func CPU(pid int) (time.Duration, error) {
 		return 0, fmt.Errorf("proc: stat of %d has %d fields", pid, len(fields))
 	}
 	return sumTicks(fields[user : system+1])
+}
+
+// TreeCPU is the time that a process and its children have spent, also those that have ended.
+func TreeCPU(pid int) (time.Duration, error) {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return 0, fmt.Errorf("proc: read CPU time: %w", err)
+	}
+	parent, sum := strconv.Itoa(pid), time.Duration(0)
+	for _, name := range stats {
+		b, err := os.ReadFile(name)
+		fields := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
+		const above, user, waitedFor = 1, 11, 14
+		own := name == "/proc/"+parent+"/stat"
+		if err != nil || len(fields) <= waitedFor || !own && string(fields[above]) != parent {
+			continue // it ended meanwhile, or is another's
+		}
+		t, err := sumTicks(fields[user : waitedFor+1])
+		if err != nil {
+			return 0, err
+		}
+		sum += t
+	}
+	return sum, nil
 }
 
 // SelfCPU is the time that this process has spent.
