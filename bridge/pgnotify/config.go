@@ -85,8 +85,9 @@ type Channel struct {
 
 	// Feeds are patterns of the topics whose receivers are told `stale` when notifications may have been missed.
 	//
-	// Without any, these are the newest 65,536 that this node has seen the channel feed; with Leader all, as a node
-	// that takes over has seen nothing.
+	// Told are also the newest 65,536 that this node has seen the channel feed. Without Feeds a topic that is fed for
+	// the first time while the connection is away is not told; and with Leader, or before anything was received,
+	// every topic is that is not the system's.
 	Feeds []string
 
 	// MaxBytes bounds the data of a message. More is dropped and counted.

@@ -50,13 +50,12 @@ func (f *fed) add(name string) {
 
 // has reports whether a topic is one of them.
 func (f *fed) has(name string) bool {
-	if f.system || !topic.IsSystem(name) {
-		if f.all || slices.ContainsFunc(f.feeds, func(p string) bool { return topic.Match(p, name) }) {
-			return true
-		}
-	}
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	_, known := f.names[name]
-	return known
+	nothing := len(f.names) == 0 && len(f.feeds) == 0 // anything may have been fed before this node listened
+	f.mu.Unlock()
+	if known || !f.system && topic.IsSystem(name) {
+		return known
+	}
+	return f.all || nothing || slices.ContainsFunc(f.feeds, func(p string) bool { return topic.Match(p, name) })
 }
