@@ -65,6 +65,16 @@ func spoilt(t *testing.T, out string) {
 	}
 }
 
+func TestChaosOnPostgres(t *testing.T) {
+	t.Parallel()
+	stdout := play(t, append(small, "--backend", "postgres", "--restart", "kill"))
+	for _, want := range []string{"4000 acknowledged", "PASSED", "6 epochs of 6 topics", "connection lost"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %q in\n%s", want, stdout)
+		}
+	}
+}
+
 func TestChaosEmptied(t *testing.T) {
 	t.Parallel()
 	stdout := play(t, append(small, "--restart", "empty"))
@@ -86,14 +96,16 @@ func play(t *testing.T, args []string) string {
 func TestCommandLine(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
-		"":                            "",
-		"--restart old --rate 0":      "",
-		"--messages 0 --nodes 99":     "--nodes: 99",
-		"--restart never":             "is none of keep",
-		"--appendfsync sometimes":     "everysec",
-		"--down -1s":                  "negative",
-		"surplus":                     "not a flag",
-		"--payload 10 --publishers 0": "--publishers: 0",
+		"":                                 "",
+		"--restart old --rate 0":           "",
+		"--messages 0 --nodes 99":          "--nodes: 99",
+		"--restart never":                  "is none of keep",
+		"--appendfsync sometimes":          "everysec",
+		"--backend mysql":                  "neither redis",
+		"--backend postgres --restart old": "keeps what it acknowledged",
+		"--down -1s":                       "negative",
+		"surplus":                          "not a flag",
+		"--payload 10 --publishers 0":      "--publishers: 0",
 	} {
 		_, err := parse(strings.Fields(args), io.Discard)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {

@@ -6,12 +6,13 @@
 //	go run ./bench/chaos --messages 20000 --rate 0 --restart kill
 //	go run ./bench/chaos --restart empty        Redis comes back without its data
 //	go run ./bench/chaos --restart old          Redis comes back with data from a second before
+//	go run ./bench/chaos --backend postgres     the same on Postgres alone
 //	go run ./bench/chaos --pause 8s             a node stands still for longer than its lease lasts
 //
-// It starts a Redis that writes an append-only file, nodes (cmd/node) that share
+// It starts a Redis that writes an append-only file, or a Postgres, nodes (cmd/node) that share
 // it, subscribers on every node that resume where they were, and publishers that
 // repeat a message under the same id until it is acknowledged. Then, while they
-// do: all connections of Redis are cut every second, Redis is restarted at a
+// do: all its connections are cut every second, it is restarted at a
 // quarter and at three quarters of the messages, and one node is killed at half
 // and started again. At the end the whole log is read on every node.
 //
@@ -19,7 +20,7 @@
 //
 // # Guarantees
 //
-//   - A small run with every kind of trouble passes: TestChaos. One in which
+//   - A small run with every kind of trouble passes: TestChaos, TestChaosOnPostgres. One in which
 //     Redis loses everything is announced to everybody: TestChaosEmptied.
 //   - Every process that was started is gone when the program ends.
 //   - All waiting is bounded: a cluster that does not come back is a fault.
@@ -27,7 +28,7 @@
 // # Where things are
 //
 //	check        reads the records
-//	scene.go     Redis, nodes, and who runs on them
+//	scene.go     backend, nodes, and who runs on them
 //	trouble.go   what is done to them, and when
 //	subscriber.go, publisher.go, reader.go, link.go   clients, blocking, one connection each
 //

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/troupe-rt/troupe/bench/proc"
-	"github.com/troupe-rt/troupe/bench/redisd"
 )
 
 //go:embed node.yaml
@@ -35,9 +34,9 @@ type scene struct {
 	settings settings
 	life     context.Context // of everything that is started
 	folder   string          // of the records
-	dir      string          // of Redis' data, and the node's program
+	dir      string          // of the backend's data, and the node's program
 	binary   string
-	redis    *redisd.Server
+	backend  backend
 	nodes    []*node
 	topics   []string
 	byName   map[string]int
@@ -60,7 +59,7 @@ func (n *node) ready(ctx context.Context) error {
 	return n.process.Ready(within, "http://"+n.address+"/readyz")
 }
 
-// open starts Redis and the nodes.
+// open starts the backend and the nodes.
 func open(ctx context.Context, s settings, binary, dir, folder string, log func(string, ...any)) (*scene, error) {
 	x := &scene{settings: s, life: ctx, folder: folder, dir: dir, binary: binary, byName: make(map[string]int), log: log}
 	for i := range s.topics {
@@ -76,7 +75,7 @@ func open(ctx context.Context, s settings, binary, dir, folder string, log func(
 		return nil, fmt.Errorf("chaos: %w", err)
 	}
 	var err error
-	if x.redis, err = redisd.Start(ctx, x.data(), "--appendonly", "yes", "--appendfsync", s.fsync); err != nil {
+	if x.backend, err = openBackend(ctx, s, x.data()); err != nil {
 		return nil, err
 	}
 	for range s.nodes {
@@ -88,7 +87,7 @@ func open(ctx context.Context, s settings, binary, dir, folder string, log func(
 	return x, nil
 }
 
-func (x *scene) data() string { return filepath.Join(x.dir, "redis") }
+func (x *scene) data() string { return filepath.Join(x.dir, "data") }
 
 func (x *scene) addNode(ctx context.Context) error {
 	address, err := proc.LastingAddress(ctx)
@@ -100,12 +99,12 @@ func (x *scene) addNode(ctx context.Context) error {
 }
 
 // startNode starts a node until it serves, as a supervisor does: one that does
-// not get through to Redis ends, and its connections are being cut.
+// not get through to the backend ends, and its connections are being cut.
 func (x *scene) startNode(ctx context.Context, i int) (err error) {
 	n := x.nodes[i]
 	for try := 1; ; try++ {
 		n.process, err = proc.Start(ctx, proc.Command{Path: x.binary, Args: []string{
-			"--config", filepath.Join(x.dir, "node.yaml"), "--listen", n.address, "--redis", x.redis.URL(), "--log-level", "error",
+			"--config", filepath.Join(x.dir, "node.yaml"), "--listen", n.address, "--" + x.settings.backend, x.backend.URL(), "--log-level", "error",
 			"--gateway-frames-per-second=-1", "--gateway-connections=-1",
 		}})
 		if err != nil {
@@ -126,7 +125,7 @@ func (x *scene) close() {
 			n.process.Stop()
 		}
 	}
-	x.redis.Stop()
+	x.backend.Stop()
 }
 
 // play lets everybody do what they do, and returns when all is published and

@@ -12,7 +12,13 @@ import (
 	"time"
 )
 
-// How Redis is restarted.
+// What the nodes share.
+const (
+	onRedis    = "redis"
+	onPostgres = "postgres"
+)
+
+// How it is restarted.
 const (
 	keepData  = "keep"  // asked to end; it comes back with everything
 	killed    = "kill"  // killed; it comes back with what its file has
@@ -34,10 +40,11 @@ type settings struct {
 	rate        int // messages per second of all publishers; 0: as fast as they are acknowledged
 	payload     int // bytes
 	history     int // events that each topic keeps; 0: more than there will be
+	backend     string
 	restart     string
 	fsync       string
-	down        time.Duration // how long Redis and the killed node stay away
-	cut         time.Duration // between cuts of Redis' connections; 0 for none
+	down        time.Duration // how long the backend and the killed node stay away
+	cut         time.Duration // between cuts of the backend's connections; 0 for none
 	kill        bool          // kill a node
 	pause       time.Duration // how long another one stands still; 0 for not
 	within      time.Duration // everything arrives after the last publish, or counts as missing
@@ -51,6 +58,7 @@ missed anything without being told exactly what.
   go run ./bench/chaos                                   200,000 messages
   go run ./bench/chaos --messages 20000 --restart kill   fewer, Redis is killed
   go run ./bench/chaos --restart empty                   Redis comes back without its data
+  go run ./bench/chaos --backend postgres                the same on Postgres alone
 
 The exit code is 1 if something was missed, doubled, swapped or not announced.
 
@@ -74,10 +82,11 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.IntVar(&s.rate, "rate", 4000, "messages per `second` of all publishers together; 0 for as many as are acknowledged")
 	flags.IntVar(&s.payload, "payload", 100, "`bytes` of JSON per message, 40 to 16384")
 	flags.IntVar(&s.history, "history", 0, "events that each topic keeps, up to 1000000; 0 for more than there will be")
-	flags.StringVar(&s.restart, "restart", keepData, "`how` Redis is restarted: "+strings.Join(restarts, ", "))
+	flags.StringVar(&s.backend, "backend", onRedis, "what the nodes `share`: redis or postgres")
+	flags.StringVar(&s.restart, "restart", keepData, "`how` the backend is restarted: "+strings.Join(restarts, ", ")+"; Postgres: not empty, not old")
 	flags.StringVar(&s.fsync, "appendfsync", "everysec", "when Redis writes its file to the disk: everysec, always or no")
-	flags.DurationVar(&s.down, "down", time.Second, "`time` that Redis, and the killed node, stay away")
-	flags.DurationVar(&s.cut, "cut", time.Second, "`time` between cuts of all of Redis' connections; 0 for none")
+	flags.DurationVar(&s.down, "down", time.Second, "`time` that the backend, and the killed node, stay away")
+	flags.DurationVar(&s.cut, "cut", time.Second, "`time` between cuts of all of the backend's connections; 0 for none")
 	flags.BoolVar(&s.kill, "kill-node", true, "kill a node and start it again")
 	flags.DurationVar(&s.pause, "pause", 0, "`time` that another node stands still (SIGSTOP), such as 8s, which is longer than its lease; 0 for not")
 	flags.DurationVar(&s.within, "within", time.Minute, "`time` for everything to arrive after the last publish")
@@ -112,6 +121,12 @@ func (s settings) faults() error {
 	if !slices.Contains(restarts, s.restart) {
 		errs = append(errs, fmt.Errorf("--restart: %q is none of %s", s.restart, strings.Join(restarts, ", ")))
 	}
+	if s.backend != onRedis && s.backend != onPostgres {
+		errs = append(errs, fmt.Errorf("--backend: %q is neither redis nor postgres", s.backend))
+	}
+	if s.backend == onPostgres && (s.restart == emptied || s.restart == rolled) {
+		errs = append(errs, fmt.Errorf("--restart: %q is for redis; postgres keeps what it acknowledged", s.restart))
+	}
 	if !slices.Contains([]string{"everysec", "always", "no"}, s.fsync) {
 		errs = append(errs, fmt.Errorf("--appendfsync: %q is none of everysec, always, no", s.fsync))
 	}
@@ -121,10 +136,10 @@ func (s settings) faults() error {
 	return errors.Join(errs...)
 }
 
-// lossless reports whether Redis can lose nothing that it acknowledged. When it
+// lossless reports whether the backend can lose nothing that it acknowledged. When Redis
 // is killed it has written everything but what the disk was too slow for.
 func (s settings) lossless() bool {
-	return s.restart == keepData || s.restart == noRestart || s.restart == killed && s.fsync == "always"
+	return s.backend == onPostgres || s.restart == keepData || s.restart == noRestart || s.restart == killed && s.fsync == "always"
 }
 
 // kept is how many events a topic keeps.

@@ -30,7 +30,7 @@ func (x *scene) trouble(ctx context.Context) error {
 	for _, act := range []struct {
 		at float64 // of the messages
 		do func(context.Context) error
-	}{{0.25, x.restartRedis}, {0.5, x.killNode}, {0.6, x.pauseNode}, {0.75, x.restartRedis}} {
+	}{{0.25, x.restartBackend}, {0.5, x.killNode}, {0.6, x.pauseNode}, {0.75, x.restartBackend}} {
 		for float64(x.acked()) < act.at*float64(x.settings.messages) && ctx.Err() == nil {
 			pause(ctx, 5*time.Millisecond)
 		}
@@ -47,7 +47,7 @@ func (x *scene) trouble(ctx context.Context) error {
 	return nil
 }
 
-// cutClients closes all connections of Redis again and again.
+// cutClients closes all connections of the backend again and again.
 func (x *scene) cutClients(ctx context.Context) {
 	if x.settings.cut == 0 {
 		return
@@ -57,14 +57,14 @@ func (x *scene) cutClients(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
-			_ = x.redis.CutClients(ctx) // Redis may be away
+			_ = x.backend.CutClients(ctx) // it may be away
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (x *scene) restartRedis(ctx context.Context) error {
+func (x *scene) restartBackend(ctx context.Context) error {
 	how := x.settings.restart
 	if how == noRestart {
 		return nil
@@ -72,24 +72,24 @@ func (x *scene) restartRedis(ctx context.Context) error {
 	copied := filepath.Join(x.dir, "copy")
 	if how == rolled {
 		if err := os.CopyFS(copied, os.DirFS(x.data())); err != nil {
-			return fmt.Errorf("chaos: copy Redis' data: %w", err)
+			return fmt.Errorf("chaos: copy the data: %w", err)
 		}
 		pause(ctx, time.Second)
 	}
-	x.log("Redis goes away (%s)", how)
+	x.log("%s goes away (%s)", x.settings.backend, how)
 	if how == keepData {
-		x.redis.Stop()
+		x.backend.Stop()
 	} else {
-		x.redis.Kill()
+		x.backend.Kill()
 	}
 	if err := x.replaceData(how, copied); err != nil {
-		return fmt.Errorf("chaos: replace Redis' data: %w", err)
+		return fmt.Errorf("chaos: replace the data: %w", err)
 	}
 	pause(ctx, x.settings.down)
-	if err := x.redis.Run(ctx); err != nil {
+	if err := x.backend.Run(ctx); err != nil {
 		return err
 	}
-	x.log("Redis is back")
+	x.log("%s is back", x.settings.backend)
 	return nil
 }
 
