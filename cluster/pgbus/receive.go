@@ -14,7 +14,6 @@ func (b *Bus) received(n pgdb.Notification) {
 	if err != nil {
 		b.metrics.malformed.Inc()
 		b.broken.CompareAndSwap(0, time.Now().UnixNano())
-		return
 	}
 	for _, f := range frames {
 		b.mu.RLock()

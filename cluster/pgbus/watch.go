@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/troupe-rt/troupe/actors/breaker"
-	"github.com/troupe-rt/troupe/persistence/pgdb"
 )
 
 // brokenBack is how long before a malformed packet came what it held may have been sent.
@@ -27,26 +26,20 @@ func (b *Bus) watch(ctx context.Context) {
 		b.makeUp()
 		if calls := b.answered.Load(); calls != seen {
 			seen = calls
-			b.asked(nil)
 			continue
 		}
-		b.asked(b.ask(ctx))
+		b.asked(b.db.Ping(ctx))
 	}
-}
-
-func (b *Bus) ask(ctx context.Context) error {
-	return b.db.Run(ctx, func(ctx context.Context, q pgdb.Querier) error {
-		_, err := q.Exec(ctx, "select")
-		return err
-	})
 }
 
 // asked lets nobody wait for a connection that will not come soon.
 func (b *Bus) asked(err error) {
+	if !errors.Is(err, breaker.ErrOpen) {
+		return
+	}
 	b.mu.Lock()
 	var left waiters
-	if b.open = nil; errors.Is(err, breaker.ErrOpen) && !b.listening && !b.closed {
-		b.open = err
+	if !b.listening {
 		left = b.dismiss(err)
 	}
 	b.mu.Unlock()
