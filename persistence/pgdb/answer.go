@@ -16,7 +16,9 @@ import (
 // Answered reports whether an error is an answer: the server is well, and said no, or what the caller itself returned
 // from Run. It is meant for breaker.Options. Not an answer is what the server says to everybody: that it
 // starts, stops, is full, or a standby; nor a statement that it gave up because it took too long.
-func Answered(err error) bool { return err != nil && reason(err) == "" }
+func Answered(err error) bool {
+	return err != nil && reason(err) == "" && !errors.Is(err, context.Canceled)
+}
 
 // reasonOf is why the server can not serve, "" if it can.
 func reasonOf(e *pgconn.PgError) string {
@@ -48,8 +50,15 @@ func Reason(err error) string { return cmp.Or(reason(err), "error") }
 
 // reason is "" of an answer, and of what has nothing to do with the server.
 func reason(err error) string {
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		if connecting { // whatever it says, there is no connection
+			return cmp.Or(reasonOf(e), "refused")
+		}
 		return reasonOf(e)
+	}
+	if errors.Is(err, context.Canceled) {
+		return "" // the caller left, and the breaker knows what that means
 	}
 	if n, ok := errors.AsType[net.Error](err); ok && n.Timeout() || errors.Is(err, context.DeadlineExceeded) ||
 		errors.Is(err, os.ErrDeadlineExceeded) {
@@ -58,7 +67,7 @@ func reason(err error) string {
 	if op, ok := errors.AsType[*net.OpError](err); errors.Is(err, syscall.ECONNREFUSED) || ok && op.Op == "dial" {
 		return "refused"
 	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+	if connecting {
 		return "refused"
 	}
 	for _, lost := range []error{errLost, ErrClosed, pgconn.ErrConnClosed, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -58,10 +59,7 @@ var errLost = errors.New("connection lost")
 
 // with calls f with a connection of the pool. After a failure it looks what that means for the others.
 func (db *DB) with(ctx context.Context, f func(conn *pgxpool.Conn) error) error {
-	conn, err := db.pool.Acquire(ctx)
-	if err != nil && db.closed.Load() {
-		return ErrClosed
-	}
+	conn, err := db.acquire(ctx)
 	if err != nil {
 		return err
 	}
@@ -81,4 +79,20 @@ func (db *DB) with(ctx context.Context, f func(conn *pgxpool.Conn) error) error 
 		db.lost.Store(time.Now().UnixNano())
 	}
 	return err
+}
+
+// acquire waits for a connection. The pool gives up after some that were dead; nothing was asked on them, and so it may try again.
+func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	for try := 1; ; try++ {
+		conn, err := db.pool.Acquire(ctx)
+		_, connecting := errors.AsType[*pgconn.ConnectError](err)
+		switch {
+		case err == nil || connecting || ctx.Err() != nil:
+			return conn, err
+		case db.closed.Load():
+			return nil, ErrClosed
+		case try == maxTries:
+			return nil, fmt.Errorf("%w: %w", errLost, err)
+		}
+	}
 }

@@ -40,6 +40,30 @@ func Start(t testing.TB, settings ...string) *Server {
 	return s
 }
 
+// Standby starts a server that is a standby, as it were of one that is gone: it has the database postgres and takes no writes.
+func Standby(t testing.TB, settings ...string) *Server {
+	t.Helper()
+	dir, cred := newFolder(t)
+	s := &Server{dir: dir, cred: cred, settings: settings}
+	t.Cleanup(func() { s.end(t) })
+	sign := filepath.Join(s.data(), "standby.signal")
+	err := os.WriteFile(sign, nil, 0o600)
+	if err == nil {
+		err = own(sign, cred)
+	}
+	if err != nil {
+		t.Fatalf("pgtest: standby: %v", err)
+	}
+	s.start(t)
+	return s
+}
+
+// Promote makes a standby a primary, and returns when it takes writes.
+func (s *Server) Promote(t testing.TB) {
+	t.Helper()
+	s.Exec(t, "select pg_promote(true, 30)")
+}
+
 var (
 	sharing sync.Mutex
 	shared  *Server
@@ -97,7 +121,7 @@ func (s *Server) launch(t testing.TB) bool {
 	Eventually(t, time.Minute, "PostgreSQL comes up", func() error {
 		text := p.Log()
 		taken = strings.Contains(text, "could not create any TCP/IP sockets")
-		if taken || strings.Contains(text, "is ready to accept") {
+		if taken || strings.Contains(text, "ready to accept ") {
 			return nil
 		}
 		return fmt.Errorf("it said:\n%s", text)

@@ -1,0 +1,203 @@
+package pgdb_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/troupe-rt/troupe/persistence/pgdb"
+	"github.com/troupe-rt/troupe/persistence/pgdb/pgtest"
+)
+
+// warm gives the pool so many connections.
+func warm(t *testing.T, db *pgdb.DB, conns int) {
+	t.Helper()
+	var all, wg sync.WaitGroup
+	all.Add(conns)
+	for range conns {
+		wg.Go(func() {
+			err := db.Run(t.Context(), func(ctx context.Context, q pgdb.Querier) error {
+				_, err := q.Exec(ctx, "select 1")
+				all.Done()
+				all.Wait()
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// Connections that died while nobody used them cost no call, however they died.
+func TestDeadConnectionsCostNothing(t *testing.T) {
+	t.Parallel()
+	const conns = 8
+	for name, c := range map[string]struct {
+		kill    func(t *testing.T, s *pgtest.Server, p *pgtest.Proxy)
+		timeout time.Duration
+	}{
+		"terminated":   {func(t *testing.T, s *pgtest.Server, _ *pgtest.Proxy) { s.KillClients(t) }, 5 * time.Second},
+		"restarted":    {func(t *testing.T, s *pgtest.Server, _ *pgtest.Proxy) { s.Stop(t); s.Run(t) }, 5 * time.Second},
+		"killed":       {func(t *testing.T, s *pgtest.Server, _ *pgtest.Proxy) { s.Kill(); s.Run(t) }, 5 * time.Second},
+		"cut":          {func(_ *testing.T, _ *pgtest.Server, p *pgtest.Proxy) { p.Cut() }, 5 * time.Second},
+		"killed twice": {func(t *testing.T, s *pgtest.Server, p *pgtest.Proxy) { s.KillClients(t); p.Cut() }, 5 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := pgtest.Start(t)
+			p := pgtest.StartProxy(t, s.Addr())
+			db := open(t, p.URL(s.Database(t)), pgdb.Config{MaxConns: conns, Timeout: c.timeout})
+			warm(t, db, conns)
+			c.kill(t, s, p)
+			pgtest.Eventually(t, soon, "the ends have come", func() error { // they travel through the proxy
+				return second(pgx.Connect(t.Context(), s.URL()))
+			})
+			lost := 0
+			for range 3 * conns {
+				if err := db.Ping(t.Context()); err != nil {
+					lost++
+					t.Logf("lost: %v", err)
+				}
+			}
+			if lost > 1 { // one, whose end had not yet come
+				t.Errorf("%d of %d calls were lost", lost, 3*conns)
+			}
+		})
+	}
+}
+
+// Connections that are half-open, about which nobody says anything, cost one call, not one each.
+func TestHalfOpenConnectionsCostOneCall(t *testing.T) {
+	t.Parallel()
+	const conns = 6
+	s := pgtest.Start(t)
+	hanging := pgtest.StartProxy(t, s.Addr())
+	db := open(t, hanging.URL(s.Database(t)), pgdb.Config{MaxConns: conns, Timeout: time.Second})
+	warm(t, db, conns)
+	hanging.Hang()
+	if err := db.Ping(t.Context()); !errors.Is(err, pgdb.ErrTimeout) {
+		t.Fatalf("while it hangs: %v", err)
+	}
+	hanging.Cut()
+	hanging.Heal(t)
+	for i := range 2 * conns {
+		if err := db.Ping(t.Context()); err != nil {
+			t.Errorf("call %d: %v", i, err)
+		}
+	}
+}
+
+// Every 50 ms all connections are ended, under load: calls either do what they say or fail with a clear error, and
+// what was answered is there.
+func TestConnectionsKilledUnderLoad(t *testing.T) {
+	t.Parallel()
+	for _, conns := range []int{1, 8} {
+		t.Run(fmt.Sprint(conns, " connections"), func(t *testing.T) {
+			t.Parallel()
+			s := pgtest.Start(t)
+			db := open(t, s.Database(t), pgdb.Config{MaxConns: conns, Timeout: 5 * time.Second})
+			if err := run(t.Context(), db, "create table a (id int8 primary key)"); err != nil {
+				t.Fatal(err)
+			}
+			killer, err := pgx.Connect(t.Context(), s.URL())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer killer.Close(t.Context())
+			var next, fine, failed atomic.Int64
+			answered := make([]atomic.Bool, 1<<20)
+			ctx, cancel := context.WithCancel(t.Context())
+			var wg sync.WaitGroup
+			for range 8 {
+				wg.Go(func() {
+					for ctx.Err() == nil {
+						id := next.Add(1)
+						switch err := run(t.Context(), db, "insert into a values ($1)", id); {
+						case err == nil:
+							fine.Add(1)
+							answered[id].Store(true)
+						case pgdb.Reason(err) == "lost" && !pgdb.Answered(err):
+							failed.Add(1)
+						default:
+							t.Errorf("%s: %v", pgdb.Reason(err), err)
+						}
+					}
+				})
+			}
+			tick := time.NewTicker(50 * time.Millisecond)
+			defer tick.Stop()
+			for range 40 {
+				<-tick.C
+				if _, err := killer.Exec(t.Context(), "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'troupe%'"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cancel()
+			wg.Wait()
+			for range 2 * conns {
+				if err := db.Ping(t.Context()); err != nil {
+					t.Errorf("afterwards: %v", err)
+				}
+			}
+			var want int64
+			for i := range answered {
+				if answered[i].Load() {
+					want++
+				}
+			}
+			if n := one[int64](t, db, "select count(*) from a"); n < want || want == 0 {
+				t.Errorf("%d rows, %d were answered", n, want)
+			}
+			t.Logf("%d fine, %d failed", fine.Load(), failed.Load())
+			if failed.Load() > 40*int64(conns)+40 {
+				t.Errorf("40 outages cost %d calls of %d", failed.Load(), next.Load())
+			}
+		})
+	}
+}
+
+// A pool of one serves many, one after the other.
+func TestPoolOfOne(t *testing.T) {
+	t.Parallel()
+	db := open(t, pgtest.Shared(t).Database(t), pgdb.Config{MaxConns: 1, Timeout: 20 * time.Second})
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			for range 10 {
+				if err := db.Tx(t.Context(), func(ctx context.Context, q pgdb.Querier) error { _, err := q.Exec(ctx, "select 1"); return err }); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// What waits for a connection waits no longer than Config.Timeout.
+func TestWaitForAConnectionIsBounded(t *testing.T) {
+	t.Parallel()
+	db := open(t, pgtest.Shared(t).Database(t), pgdb.Config{MaxConns: 1, Timeout: 300 * time.Millisecond})
+	busy, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = db.Long(t.Context(), 20*time.Second, func(ctx context.Context, q pgdb.Querier) error {
+			close(busy)
+			_, err := q.Exec(ctx, "select pg_sleep(1)")
+			return err
+		})
+	}()
+	<-busy
+	began := time.Now()
+	if err := db.Ping(t.Context()); !errors.Is(err, pgdb.ErrTimeout) || time.Since(began) > slack {
+		t.Errorf("after %v: %v", time.Since(began), err)
+	}
+	<-done
+}
