@@ -120,7 +120,7 @@ func (q *queue) take(now time.Time, limit int) (todo []*item, again time.Time) {
 		}
 		s.listed = false
 		todo = s.fly(todo, limit)
-		if !s.broken && len(s.waiting) > 0 && len(s.flying) < maxFlying && !s.waiting[0].isGap() {
+		if s.mayFly() {
 			q.list(s)
 		}
 		q.retire(s)
@@ -132,19 +132,19 @@ func (q *queue) take(now time.Time, limit int) (todo []*item, again time.Time) {
 	return todo, again
 }
 
+// mayFly reports whether the next may go. What is before a gap comes first, and after a failure one is enough to find out.
+func (s *stream) mayFly() bool {
+	return !s.broken && len(s.waiting) > 0 && len(s.flying) < maxFlying &&
+		(len(s.flying) == 0 || !s.waiting[0].isGap() && s.failures == 0)
+}
+
 // fly adds what of the stream may go.
 func (s *stream) fly(todo []*item, limit int) []*item {
-	for !s.broken && len(s.waiting) > 0 && len(s.flying) < maxFlying && len(todo) < limit {
+	for len(todo) < limit && s.mayFly() {
 		it := s.waiting[0]
-		if it.isGap() && len(s.flying) > 0 {
-			break // what is before it comes first
-		}
 		s.waiting = s.waiting[1:]
 		if todo = append(todo, it); !it.isGap() {
 			s.flying, s.open = append(s.flying, it), s.open+1
-		}
-		if s.failures > 0 {
-			break // one is enough to find out
 		}
 	}
 	if len(s.waiting) == 0 {
