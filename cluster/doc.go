@@ -6,12 +6,23 @@
 //
 //   - The zero Config starts a node that works (TestZeroConfigWorks).
 //   - All faults of a Config are reported at once, each with its field and the
-//     rule (TestAllFaultsAtOnce). No error shows a password (TestStartWithoutRedis).
+//     rule (TestAllFaultsAtOnce). No error shows a password (TestStartWithoutRedis, TestStartWithoutPostgres).
 //   - Nodes that are given the same Redis and prefix are one system: what is
 //     published on one is delivered on all, once and in one order
 //     (TestBUS01DeliveredOnAll, TestREP25OneOrder, TestBUS25ShardsAndNodes), also while every connection to
 //     Redis is killed again and again (TestBUS18ConnectionsKilled). Nodes with
 //     another prefix hear nothing of it (TestPrefixesAreApart).
+//   - Postgres alone will do as well: nodes that are given the same database and schema are one system, for
+//     topics with and without history, presence, groups, cursors and limits (the tests that have a subtest
+//     postgres, such as TestBUS01DeliveredOnAll, TestBUS18ConnectionsKilled, TestKilledNodeIsCleanedUpAfter). Nodes that start at
+//     once on an empty database do (TestPGR01FirstStartAtOnce); other schemas are other clusters (TestSchemasAreApart).
+//   - Beside Redis, Postgres keeps the topics whose policy says so, and an outage of either concerns its own
+//     topics only (TestRedisAndPostgres).
+//   - An event that a node had written when it died is found by the others (TestEventOfDeadNodeIsFound).
+//   - When Postgres crashes, what was acknowledged is there; who was on which roster is written back, and nobody is
+//     taken for dead (TestRoomsSurviveCrashOfPostgres).
+//   - Notifications of Postgres and what transactions left in the outbox reach the receivers of all
+//     nodes (TestNTF10NotificationsReachAllNodes, TestOutboxReachesAllNodes).
 //   - While Redis is down, publishes with history fail within the deadline of one
 //     call, and at once when the breaker is open (TestREP15Outage,
 //     TestErrOpenReachesPublisher); live ones go on among a node's own
@@ -47,8 +58,8 @@
 // # Order
 //
 // Up: metrics, actors, storage and relay, topics, lease, then presence, groups, cursors and
-// limits, which keep what they have under the life of the lease; then whoever calls OnDrain.
-// Down: the hooks, presence, groups, cursors and limits at the same time, topics, lease,
+// limits, which keep what they have under the life of the lease, then the bridges from Postgres; then whoever
+// calls OnDrain. Down: the hooks, the bridges, presence, groups, cursors and limits at the same time, topics, lease,
 // relay and storage, actors. Storage in memory has nothing to stop.
 //
 // # Messages
@@ -57,7 +68,7 @@
 //
 // # Failure
 //
-// Start fails with *ConfigError for what is wrong with its Config, and when Redis
-// does not answer; whatever it had started is stopped again. A hook that panics,
+// Start fails with *ConfigError for what is wrong with its Config, and when Redis or
+// Postgres does not answer; whatever it had started is stopped again. A hook that panics,
 // fails or hangs is reported by Drain and keeps nothing else from stopping.
 package cluster

@@ -27,6 +27,11 @@
 //   - What every node learns by itself is told its own receivers alone (TestPostLocal), and whoever
 //     feeds topics from elsewhere has them told when it was cut off (TestStaleFromOutside). Messages of
 //     a [Chain] keep their order when one of them fails (TestChain).
+//   - What of a topic with history could not be relayed other nodes are told of as soon as the Relay
+//     takes something, and read it from the Log (TestKeptEventsThatWereNotRelayed). So they do with events that are
+//     too large for a [BoundedRelay] (TestLargeEventsAreReadFromTheLog). A cleared topic is told to all nodes
+//     (TestClearIsToldToOtherNodes).
+//   - A policy decides which of several Logs keeps a topic (TestStores).
 //   - Frames are checked before they are believed, and numbers that the Log never
 //     gave are dropped (TestForgedFrames, FuzzFrame).
 //   - A message is encoded once per node, whatever the number of receivers
@@ -71,7 +76,9 @@
 // Each node has its own actor of a topic; the Log orders, the Relay carries. Order
 // comes from the events' numbers alone, so a Relay may lose, repeat and reorder:
 // a hole is given 50 ms to close by itself, and is then read from the Log. A
-// [RelayingLog] sends the frame in the step that numbers, which saves a round trip.
+// [RelayingLog] sends the frame in the step that numbers, which saves a round trip; with other
+// Logs the actor does, after the batch is kept. A node that dies between the two has told nobody: whoever
+// learns of its death calls [Topics.Recheck].
 // Without history there are only the numbers of the frames, by which loss is noticed.
 //
 // # Failure
