@@ -35,7 +35,7 @@ func (n *Node) OnDrain(run func(ctx context.Context) error) {
 	n.hooks = append(n.hooks, h)
 }
 
-// Drain stops the node gently: the hooks newest first, then presence, groups,
+// Drain stops the node gently: the hooks newest first, then the bridges from Postgres, presence, groups,
 // cursors and limits, then the topics, then the lease and the actors. It returns when all is down; when ctx ends first, what is left
 // is stopped hard, and the error names it. Calls after the first wait for the
 // same end and get the same error; the earliest of their contexts counts.
