@@ -51,5 +51,8 @@ func explain(err error) error {
 // again reports whether a statement failed only because of others beside it, and took no effect.
 func again(err error) bool {
 	code := pgdb.Code(err)
-	return code == "40001" || code == "40P01" // a topic was forgotten meanwhile; deadlock
+	return code == "40001" || code == "40P01" // serialization, deadlock
 }
+
+// absent is the SQLSTATE of append where a topic is not there.
+const absent = "P0002"

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/troupe-rt/troupe/persistence/pgdb"
 	"github.com/troupe-rt/troupe/topic"
 )
 
@@ -181,13 +182,26 @@ func (s *Store) send(g []*pending) {
 
 const maxTries = 4
 
+// sendPacked sends until others beside it are not in the way, and makes topics that are not there.
 func (s *Store) sendPacked(p *packed) error {
 	for try := 1; ; try++ {
 		err := s.appendPacked(p)
-		if err == nil || try == maxTries || !again(err) {
+		if err == nil || try == maxTries {
 			return err
 		}
-		s.metrics.retries.Inc()
+		switch {
+		case pgdb.Code(err) == absent:
+			err = s.db.Run(s.ctx, func(ctx context.Context, q pgdb.Querier) error {
+				_, err := q.Exec(ctx, s.sql.enter, p.args.names)
+				return err
+			})
+		case again(err):
+			s.metrics.retries.Inc()
+			err = nil
+		}
+		if err != nil {
+			return err
+		}
 	}
 }
 

@@ -120,7 +120,7 @@ func millis(d time.Duration) int64 {
 // An appendAnswer is what the function append returns.
 type appendAnswer struct {
 	epochs   []string
-	heads    []int64
+	heads    []int64 // before
 	at       time.Time
 	dupEntry []int32
 	dupSeq   []int64
@@ -151,21 +151,15 @@ func (s *Store) appendPacked(p *packed) error {
 }
 
 // answer tells the calls of a topic what became of them.
-func (s *Store) answer(t *packedTopic, epoch string, head uint64, at time.Time, known map[int]uint64) {
+func (s *Store) answer(t *packedTopic, epoch string, next uint64, at time.Time, known map[int]uint64) {
 	results := make([]topic.Result, t.sent) // of what was sent
-	fresh := uint64(t.sent)
 	for i := range results {
 		if seq, ok := known[t.first+i]; ok {
 			results[i] = topic.Result{Seq: seq, Duplicate: true}
-			fresh--
+			continue
 		}
-	}
-	next := head - fresh
-	for i := range results {
-		if !results[i].Duplicate {
-			next++
-			results[i].Seq = next
-		}
+		next++
+		results[i].Seq = next
 	}
 	told := make([]bool, t.sent)
 	entry := 0
@@ -180,7 +174,7 @@ func (s *Store) answer(t *packedTopic, epoch string, head uint64, at time.Time, 
 		}
 		c.finish(got, nil)
 	}
-	s.trimmer.appended(t.name, head, uint64(max(t.keep.Size, 1)))
+	s.trimmer.appended(t.name, next, uint64(max(t.keep.Size, 1)))
 }
 
 // blames reports whether the server said no to a statement, and might not to a part of it.

@@ -2,6 +2,8 @@ package pgstore
 
 import (
 	"context"
+	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,13 +36,18 @@ func renumber(t storetest.T, log topic.Log, name string, seq uint64) {
 // openStore returns a Store that shares nothing with others on the server.
 func openStore(t testing.TB, cfg Config) *Store {
 	t.Helper()
-	return storeOn(t, pgtest.Shared(t).Database(t), cfg)
+	return storeOn(t, pgdb.Config{URL: pgtest.Shared(t).URL(), Schema: newSchema()}, cfg)
 }
 
+var schemas atomic.Int64
+
+// newSchema makes no database, which takes the server long to make and to drop.
+func newSchema() string { return "history_" + strconv.FormatInt(schemas.Add(1), 10) }
+
 // storeOn returns one on a database.
-func storeOn(t testing.TB, url string, cfg Config) *Store {
+func storeOn(t testing.TB, at pgdb.Config, cfg Config) *Store {
 	t.Helper()
-	cfg.DB = pgtest.Open(t, url, pgdb.Config{})
+	cfg.DB = pgtest.Open(t, at.URL, at)
 	s := New(cfg)
 	t.Cleanup(func() { closeStore(t, s) })
 	return s

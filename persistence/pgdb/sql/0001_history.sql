@@ -62,7 +62,8 @@ create table {schema}.tasks (
 -- one it is for, and by e_off that it is the 1st, 2nd ... for it. i_entry and i_id are the ids, each once per topic.
 --
 -- Locks are taken in the order of names, so that calls do not wait for each other in a circle. What others have
--- committed until then is seen, as under READ COMMITTED each statement has a snapshot of its own. SQLSTATE 40001: once more.
+-- committed until then is seen, as under READ COMMITTED each statement has a snapshot of its own. The heads are those before. SQLSTATE P0002:
+-- topics are not there; enter makes them. To make them here would be to wait for new rows while holding others.
 create function {schema}.append(
 	p_names text[], p_counts int[], p_sizes bigint[], p_ttls bigint[], p_dedups bigint[],
 	e_topic int[], e_off int[], e_name text[], e_data text[], i_entry int[], i_id bytea[],
@@ -70,7 +71,6 @@ create function {schema}.append(
 ) language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
 	t_id bigint[];
-	t_seq bigint[];
 	c int;
 begin
 	if current_setting('synchronous_commit') = 'off' then
@@ -79,16 +79,10 @@ begin
 	if current_setting('transaction_isolation') <> 'read committed' then
 		raise exception 'append needs read committed' using errcode = 'object_not_in_prerequisite_state';
 	end if;
-	-- New topics come before all locks: then nobody waits for a new row while holding others.
-	select count(*) into c from {schema}.topics t where t.name = any(p_names);
-	if c < cardinality(p_names) then
-		insert into {schema}.topics (name) select n from unnest(p_names) n
-		where not exists (select from {schema}.topics t where t.name = n) on conflict do nothing;
-	end if;
-	select array_agg(l.id), array_agg(l.seq), array_agg(l.epoch) into t_id, t_seq, epochs
+	select array_agg(l.id), array_agg(l.seq), array_agg(l.epoch) into t_id, heads, epochs
 	from (select t.id, t.seq, t.epoch from {schema}.topics t where t.name = any(p_names) order by t.name for update) l;
 	if cardinality(t_id) is distinct from cardinality(p_names) then
-		raise exception 'a topic was forgotten meanwhile' using errcode = 'serialization_failure';
+		raise exception 'a topic is not there' using errcode = 'no_data_found';
 	end if;
 	at := clock_timestamp();
 	if cardinality(i_id) > 0 then
@@ -110,17 +104,16 @@ begin
 			end loop;
 		end if;
 		insert into {schema}.ids as i (topic, id, seq, at, expires)
-		select t_id[e_topic[x.entry]], x.id, t_seq[e_topic[x.entry]] + e_off[x.entry], append.at,
+		select t_id[e_topic[x.entry]], x.id, heads[e_topic[x.entry]] + e_off[x.entry], append.at,
 			append.at + p_dedups[e_topic[x.entry]] * interval '1 ms'
 		from unnest(i_entry, i_id) x(entry, id) where e_off[x.entry] > 0
 		on conflict (topic, id) do update set seq = excluded.seq, at = excluded.at, expires = excluded.expires;
 	end if;
 	insert into {schema}.events (topic, seq, at, name, data)
-	select t_id[x.t], t_seq[x.t] + x.o, append.at, x.n, x.d
+	select t_id[x.t], heads[x.t] + x.o, append.at, x.n, x.d
 	from (select unnest(e_topic) t, unnest(e_off) o, unnest(e_name) n, unnest(e_data) d) x where x.o > 0;
 	update {schema}.topics t set seq = t.seq + x.n, size = x.size, ttl = x.ttl, used = append.at
 	from unnest(p_names, p_counts, p_sizes, p_ttls) x(name, n, size, ttl) where t.name = x.name;
-	select array_agg(t_seq[i] + p_counts[i]) into heads from generate_subscripts(t_seq, 1) i;
 end $$;
 
 -- look returns where a topic stands, and events after a number. The first row is the topic: seq its newest number, name its epoch, data
