@@ -14,6 +14,7 @@ import (
 
 	"github.com/troupe-rt/troupe/bridge/gateway/wsclient"
 	"github.com/troupe-rt/troupe/cmd/node/inspect"
+	"github.com/troupe-rt/troupe/persistence/pgdb/pgtest"
 	"github.com/troupe-rt/troupe/persistence/redisconn/redistest"
 	"github.com/troupe-rt/troupe/topic"
 )
@@ -25,15 +26,37 @@ type peer struct {
 	stderr output
 }
 
-// startPeer starts the binary on a free port and waits until it is ready.
-func startPeer(t *testing.T, redis string) *peer {
+// backendFlag is the flag for the URL of a backend.
+func backendFlag(url string) string {
+	if strings.HasPrefix(url, "postgres://") {
+		return "--postgres"
+	}
+	return "--redis"
+}
+
+// onEach runs a test on every backend that makes nodes a cluster.
+func onEach(t *testing.T, f func(t *testing.T, backend string)) {
+	t.Helper()
+	for name, start := range map[string]func(t *testing.T) string{
+		"Redis":    func(t *testing.T) string { return redistest.Start(t).URL() },
+		"Postgres": func(t *testing.T) string { return pgtest.Shared(t).Database(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f(t, start(t))
+		})
+	}
+}
+
+// startPeer starts the binary on a free port with a backend, and waits until it is ready.
+func startPeer(t *testing.T, backend string, args ...string) *peer {
 	t.Helper()
 	name, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
 	addr := freeAddress(t)
-	p := &peer{url: "http://" + addr, cmd: exec.Command(name, "--listen", addr, "--redis", redis)}
+	p := &peer{url: "http://" + addr, cmd: exec.Command(name, append([]string{"--listen", addr, backendFlag(backend), backend}, args...)...)}
 	p.cmd.Env, p.cmd.Stderr = []string{"HOME=" + t.TempDir()}, &p.stderr
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -163,22 +186,19 @@ func next(t *testing.T, conn *wsclient.Conn) seen {
 }
 
 // TestClusterDelivers publishes on two nodes at once: clients of both get every
-// event once, with the same numbers in the same order, whatever Redis it is.
+// event once, with the same numbers in the same order, whatever the backend is.
 func TestClusterDelivers(t *testing.T) {
 	t.Parallel()
-	t.Run("one server", func(t *testing.T) {
-		t.Parallel()
-		delivers(t, redistest.Start(t).URL())
-	})
+	onEach(t, delivers)
 	t.Run("Redis Cluster", func(t *testing.T) {
 		t.Parallel()
 		delivers(t, redistest.StartCluster(t, 3).URL())
 	})
 }
 
-func delivers(t *testing.T, redis string) {
+func delivers(t *testing.T, backend string) {
 	t.Helper()
-	a, b := startPeer(t, redis), startPeer(t, redis)
+	a, b := startPeer(t, backend), startPeer(t, backend)
 	a.sees(t, a, b)
 	onA, onB := follow(t, a, "room:1"), follow(t, b, "room:1")
 	const each = 100
@@ -223,15 +243,18 @@ func delivers(t *testing.T, redis string) {
 // and a little, and its clients find everything on another node.
 func TestKilledNodeIsFoundDead(t *testing.T) {
 	t.Parallel()
-	redis := redistest.Start(t)
-	a, b := startPeer(t, redis.URL()), startPeer(t, redis.URL())
+	onEach(t, killed)
+}
+
+func killed(t *testing.T, backend string) {
+	a, b := startPeer(t, backend), startPeer(t, backend)
 	a.sees(t, a, b)
 	b.sees(t, a, b)
 	publish(t, a.url, "room:1", "said", "1")
-	killed := time.Now()
+	at := time.Now()
 	a.signal(t, syscall.SIGKILL)
 	b.misses(t, a)
-	if took := time.Since(killed); took < 3500*time.Millisecond || took > 12*time.Second {
+	if took := time.Since(at); took < 3500*time.Millisecond || took > 12*time.Second {
 		t.Errorf("found dead after %s, want about 6 s", took)
 	} else {
 		t.Logf("found dead after %s", took)
@@ -246,8 +269,11 @@ func TestKilledNodeIsFoundDead(t *testing.T) {
 // found dead, and lives on under a new incarnation.
 func TestPausedNodeComesBack(t *testing.T) {
 	t.Parallel()
-	redis := redistest.Start(t)
-	a, b := startPeer(t, redis.URL()), startPeer(t, redis.URL())
+	onEach(t, paused)
+}
+
+func paused(t *testing.T, backend string) {
+	a, b := startPeer(t, backend), startPeer(t, backend)
 	a.sees(t, a, b)
 	b.sees(t, a, b)
 	before := b.member(t, a)
@@ -274,8 +300,11 @@ func TestPausedNodeComesBack(t *testing.T) {
 // TestStoppedNodeLeaves ends a node gently: the others see it go at once.
 func TestStoppedNodeLeaves(t *testing.T) {
 	t.Parallel()
-	redis := redistest.Start(t)
-	a, b := startPeer(t, redis.URL()), startPeer(t, redis.URL())
+	onEach(t, leaves)
+}
+
+func leaves(t *testing.T, backend string) {
+	a, b := startPeer(t, backend), startPeer(t, backend)
 	b.sees(t, a, b)
 	a.signal(t, syscall.SIGTERM)
 	if err := a.cmd.Wait(); err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/troupe-rt/troupe/cmd/node/settings"
+	"github.com/troupe-rt/troupe/persistence/pgdb/pgtest"
 	"github.com/troupe-rt/troupe/persistence/redisconn/redistest"
 )
 
@@ -52,13 +53,14 @@ func (r *recorder) MustRegister(cs ...prometheus.Collector) {
 var descriptor = regexp.MustCompile(`fqName: "([^"]*)", help: "((?:[^"\\]|\\.)*)", (?:unit: "[^"]*", )?constLabels: \{[^}]*\}, variableLabels: \{([^}]*)\}`)
 
 // TestMetrics compares the names and labels of all metrics of nodes, one in
-// memory and one with Redis, with testdata/metrics.txt. Run it with -update after
+// memory, one with Redis and one with Postgres, with testdata/metrics.txt. Run it with -update after
 // a change, and look at the difference as a user with a dashboard would.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{"troupe_build_info{version}": true} // registered by newExposition
-	for _, redis := range []string{"", redistest.Start(t).URL()} {
-		for _, d := range descriptions(t, redis) {
+	database := pgtest.Shared(t).Database(t)
+	for _, backends := range []string{"", "redis: " + redistest.Start(t).URL(), "postgres: " + database + "\nbridge: {notify: [{channel: a}]}"} {
+		for _, d := range descriptions(t, backends) {
 			m := descriptor.FindStringSubmatch(d)
 			if m == nil {
 				t.Fatalf("unexpected description %s", d)
@@ -76,12 +78,12 @@ func TestMetrics(t *testing.T) {
 }
 
 // descriptions starts a node, lets it work, and returns what it registered.
-func descriptions(t *testing.T, redis string) []string {
+func descriptions(t *testing.T, backends string) []string {
 	t.Helper()
 	e := newExposition()
 	rec := &recorder{Registerer: e.node}
 	e.node = rec
-	text := "listen: 127.0.0.1:0\nauth: {jwt: {keys: '" + testSecret + "', algorithms: [HS256]}}\nredis: '" + redis + "'\n"
+	text := "listen: 127.0.0.1:0\nauth: {jwt: {keys: '" + testSecret + "', algorithms: [HS256]}}\n" + backends + "\n"
 	loaded, err := settings.Load(settings.Input{File: "t.yaml", Text: []byte(text)})
 	if err != nil {
 		t.Fatal(err)
