@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,8 +17,6 @@ import (
 	"github.com/troupe-rt/troupe/topic"
 )
 
-var testLogger *slog.Logger
-
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // start returns a bus of its own DB; both end with the test.
@@ -28,7 +25,6 @@ func start(t testing.TB, url string, cfg pgbus.Config) *pgbus.Bus {
 	if cfg.DB == nil {
 		cfg.DB = connect(t, url, pgdb.Config{Node: cfg.Node})
 	}
-	if cfg.Logger == nil { cfg.Logger = testLogger }
 	bus, err := pgbus.New(cfg)
 	if err != nil {
 		t.Fatal(err)

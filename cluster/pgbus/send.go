@@ -12,8 +12,11 @@ import (
 // is the same as another of the transaction.
 const notify = `select count(pg_notify($1, p)) from (select p from unnest($2::text[]) with ordinality as u(p, n) order by n) as ordered`
 
+// largeChunks notifications have as long again as the DB's timeout; about 2 MiB of frames.
+const largeChunks = 360
+
 // Publish sends a frame to all nodes, and returns when Postgres has it: at once while the breaker is open, else within
-// ctx and twice the DB's timeout. It fails with ErrOverloaded, ErrTooLarge, ErrClosed, or an error of the DB; then it is unknown
+// ctx. It fails with ErrOverloaded, ErrTooLarge, ErrClosed, or an error of the DB; then it is unknown
 // whether the frame was sent, unless Postgres or the breaker refused. The frame is not read after Publish has returned.
 func (b *Bus) Publish(ctx context.Context, name string, frame []byte) error {
 	if err := b.publish(ctx, name, frame); err != nil {
@@ -83,10 +86,16 @@ func (b *Bus) encode(batch []*letter) []string {
 
 func (b *Bus) send(ctx context.Context, payloads []string) error {
 	began := time.Now()
-	err := b.db.Run(ctx, func(ctx context.Context, q pgdb.Querier) error {
+	exec := func(ctx context.Context, q pgdb.Querier) error {
 		_, err := q.Exec(ctx, notify, b.channel, payloads)
 		return err
-	})
+	}
+	var err error
+	if chunks := len(payloads) / largeChunks; chunks == 0 {
+		err = b.db.Run(ctx, exec)
+	} else {
+		err = b.db.Long(ctx, time.Duration(1+chunks)*b.db.Timeout(), exec)
+	}
 	if err == nil {
 		b.answered.Add(1)
 	}
