@@ -67,20 +67,22 @@ func (o TriggerOptions) validate() error {
 		}
 	}
 	schema, table := o.table()
+	rule := cmp.Or(nameRule(schema), nameRule(table))
 	if table == "" {
-		add("table", `is required, such as "public.messages"`)
-	} else {
-		add("table", cmp.Or(nameRule(schema), nameRule(table)))
+		rule = `is required, such as "public.messages"`
+	}
+	add("table", rule)
+	if rule == "" || o.Name != clip("troupe_"+table) { // not once more because of the table
 		add("name", nameRule(o.Name))
+	}
+	if _, fault := parseTemplate(o.Topic); rule == "" || o.Topic != table {
+		add("topic", fault)
 	}
 	for i, c := range o.Columns {
 		add(fmt.Sprintf("columns[%d]", i), nameRule(c))
 	}
 	for i, c := range o.Key {
 		add(fmt.Sprintf("key[%d]", i), nameRule(c))
-	}
-	if _, rule := parseTemplate(o.Topic); table != "" {
-		add("topic", rule)
 	}
 	switch o.Via {
 	case ViaNotify:
