@@ -37,14 +37,16 @@ var _ ratelimit.Store = (*Limits)(nil)
 func NewLimits(db *pgdb.DB, reg prometheus.Registerer) *Limits {
 	return &Limits{db: db, metrics: newCallMetrics(reg), sweep: sweepSQL(db, "limits"),
 		lock: db.SQL(`select {schema}.limits_lock($1)`),
-		read: db.SQL(`select key, state, (extract(epoch from gone) * 1000000)::bigint from {schema}.limits
-			where policy = $1 and key = any($2)`),
+		// However old the planner's idea of the table, it looks up key by key.
+		read: db.SQL(`select u.key, l.state, l.gone from unnest($2::bytea[]) as u(key) cross join lateral (
+			select x.state, (extract(epoch from x.gone) * 1000000)::bigint as gone from {schema}.limits x
+			where x.policy = $1 and x.key = u.key offset 0) as l`),
 		write: db.SQL(`insert into {schema}.limits (policy, key, state, gone)
 			select $1, u.key, u.state, u.gone from unnest($2::bytea[], $3::text[], $4::timestamptz[]) as u(key, state, gone)
 			on conflict (policy, key) do update set state = excluded.state, gone = excluded.gone`),
 		drop: db.SQL(`delete from {schema}.limits where policy = $1 and key = $2`),
-		forget: db.SQL(`with page as materialized (select key from {schema}.limits where policy = $1 and key > $2 order by key limit $3),
-			gone as (delete from {schema}.limits l using page where l.policy = $1 and l.key = page.key)
+		forget: db.SQL(`with page as materialized (select ctid, key from {schema}.limits where policy = $1 and key > $2 order by key limit $3),
+			gone as (delete from {schema}.limits where ctid = any(array(select ctid from page)))
 			select key from page order by key desc limit 1`),
 	}
 }

@@ -14,7 +14,7 @@ const sweepPage = 1000
 // the next time.
 func sweepSQL(db *pgdb.DB, table string) string {
 	return db.SQL(`delete from {schema}.` + table + ` where ctid = any(array(
-		select ctid from {schema}.` + table + ` where gone < clock_timestamp() order by gone limit $1 for update skip locked))`)
+		select ctid from {schema}.` + table + ` where gone < statement_timestamp() order by gone limit $1 for update skip locked))`)
 }
 
 // sweep runs each statement until it finds less than a page.

@@ -48,8 +48,11 @@ begin
     if not found then
         return false;
     end if;
-    delete from {schema}.cursors c using unnest(keys, numbers, datas) as u(key, number, data)
-     where u.data is null and c.topic = topic_ and c.key = u.key and (c.number < u.number or c.until <= now_);
+    -- However old the planner's idea of the table, it looks up key by key.
+    delete from {schema}.cursors where ctid = any(array(
+        select c.ctid from unnest(keys, numbers, datas) as u(key, number, data) cross join lateral (
+               select x.ctid, x.number, x.until from {schema}.cursors x where x.topic = topic_ and x.key = u.key offset 0) as c
+         where u.data is null and (c.number < u.number or c.until <= now_)));
     insert into {schema}.cursors as c (topic, key, number, life, owner, data, until, gone)
     select topic_, u.key, u.number, life_, u.owner, u.data, now_ + ttl, now_ + ttl + interval '1 minute'
       from unnest(keys, numbers, owners, datas) as u(key, number, owner, data)
