@@ -41,7 +41,7 @@ type Bus struct {
 	mu        sync.RWMutex
 	closed    bool
 	listening bool
-	down      bool  // said so, and not up since
+	down      bool // said so, and not up since
 	entries   map[string]*entry
 }
 

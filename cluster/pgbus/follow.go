@@ -2,7 +2,6 @@ package pgbus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -205,10 +204,11 @@ func (b *Bus) dismiss(err error) (left waiters) {
 	return left
 }
 
-// refusal reports whether the server said no in a way that will not change by itself: password, database, rights.
+// refusal reports whether the server said no in a way that will not change by itself: user, password, database, rights.
+// That it is full, starts or stops does.
 func refusal(err error) bool {
 	code := pgdb.Code(err)
-	return strings.HasPrefix(code, "28") || code != "" && pgdb.Answered(err) && !errors.Is(err, context.DeadlineExceeded)
+	return strings.HasPrefix(code, "28") || strings.HasPrefix(code, "3D") || strings.HasPrefix(code, "42") || code == "55000"
 }
 
 // following is the number of topics that are followed.
