@@ -104,6 +104,7 @@ func (a *actor) onAppended(c *actors.Context[message], m *appended) {
 	}
 	a.take(c, m.answer.Epoch, fresh)
 	a.announce(c, m.answer.Epoch, fresh)
+	a.remind(c, m.answer.Epoch, m.answer.Results)
 	for i, p := range m.batch {
 		r := m.answer.Results[i]
 		if r.Duplicate {
