@@ -1,0 +1,61 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/troupe-rt/troupe/bench/proc"
+	"github.com/troupe-rt/troupe/bridge/outbox"
+)
+
+// Environment variables of a forwarder process.
+const (
+	urlVar  = "TROUPE_OUTBOX_URL"
+	nameVar = "TROUPE_OUTBOX_NODE"
+)
+
+const closeWithin = 10 * time.Second
+
+// startForwarder starts this program once more.
+func startForwarder(ctx context.Context, url, name string) (*proc.Process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("outbox: %w", err)
+	}
+	return proc.Start(ctx, proc.Command{Path: self, Env: []string{urlVar + "=" + url, nameVar + "=" + name}})
+}
+
+// forwardIfAsked is the forwarder process. It does not return there.
+func forwardIfAsked(ctx context.Context) {
+	url := os.Getenv(urlVar)
+	if url == "" {
+		return
+	}
+	if err := forward(ctx, url, os.Getenv(nameVar)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func forward(ctx context.Context, url, name string) error {
+	n, err := startNode(ctx, url, name)
+	if err != nil {
+		return err
+	}
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	f, err := outbox.Start(ctx, outbox.Config{DB: n.db, Topics: n.topics, Logger: logger})
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+	defer cancel()
+	return errors.Join(f.Close(within), n.close(within))
+}
