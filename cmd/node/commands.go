@@ -27,12 +27,19 @@ Set it up:
 Run several as one:
 
   node --redis redis://localhost:6379        a node that shares its topics with all that say the same
+  node --postgres postgres://localhost/app   the same over Postgres, without Redis; with both, Postgres keeps what says so
   node members                               the nodes of the cluster, and how they are
-  node doctor                                what in the settings of Redis weakens what Troupe promises
+  node doctor                                what in the settings of the servers weakens what Troupe promises
+
+Let a database speak:
+
+  node pg migrate                            make the schema in Postgres, which a node does too when it starts
+  node pg trigger --table messages           a trigger that announces what changes in a table; --install installs it
+  node pg outbox dead                        events that a transaction left and no topic took
 
 A setting is a flag (--log-level), an environment variable (TROUPE_LOG_LEVEL) or a line of the file
 (log: {level: debug}); a flag wins over the environment, and that over the file. Topics with their
-presence and cursors, groups, limits and authentication are set in the file only. A file that lists no
+presence and cursors, groups, limits, authentication and channels of Postgres are set in the file only. A file that lists no
 topics, groups or limits gets some to try the node with: presence and cursors on every topic, groups
 lobby:* of five, and 20 publishes in 5 s for a connection on the topics demo:*. Any other file gets what
 it lists: a topic has presence, cursors and a limit if its entry says so, and without groups there are none.`
@@ -45,7 +52,7 @@ type commands struct {
 	Tail    tailCommand    `cmd:"" help:"Print the events of a topic of a running node, one JSON object per line."`
 	Publish publishCommand `cmd:"" help:"Publish an event to a topic of a running node and print its position."`
 	Members membersCommand `cmd:"" help:"Print the nodes of a running node's cluster."`
-	Doctor  doctorCommand  `cmd:"" help:"Check a Redis server and explain what its settings do to Troupe's guarantees."`
+	Doctor  doctorCommand  `cmd:"" help:"Check Redis and Postgres and explain what their settings do to Troupe's guarantees."`
 	Pg      pgCommand      `cmd:"" help:"Look after the schema, triggers and the outbox in Postgres."`
 	Key     keyCommand     `cmd:"" help:"Make a key for the HTTP API, and the hash of it for auth.apiKeys."`
 	Version versionCommand `cmd:"" help:"Print the version."`

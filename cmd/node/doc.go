@@ -19,15 +19,24 @@
 //     TestReadiness). A second signal ends it at once (TestSecondSignal).
 //   - After kill -9 it starts again on the same port; clients are told by the
 //     epoch that the history in memory is gone (TestKillAndRestart).
-//   - With --redis it is one of a cluster: what is published on one node is
+//   - With --redis or --postgres it is one of a cluster: what is published on one node is
 //     delivered on all in one order (TestClusterDelivers); a node that is killed is
 //     found dead (TestKilledNodeIsFoundDead), one that was paused comes back under a
 //     new incarnation (TestPausedNodeComesBack), one that stops leaves at once
 //     (TestStoppedNodeLeaves). node members shows them (TestMembersOfTwo).
 //   - Presence, cursors, groups and limits are what the file lists; without any there are some
 //     to try it with (TestRoomsOfTheDefault, TestRoomsOfAFile).
-//   - While Redis is down it is alive but not ready (TestReadyzFollowsRedis).
-//   - The password in the URL of Redis shows nowhere (TestRedisSecretNowhere).
+//   - Users on different nodes see each other, and go when their node dies (TestPresenceAcross). Clients of
+//     a node that is started again go on from where they were (TestResumeAfterRestart).
+//   - With both, topics are kept where their entry of the file says (TestStores).
+//   - What Postgres notifies on channels of the file, and what transactions left in the outbox, reaches the clients
+//     of every node (TestBridgeOfANode).
+//   - While Redis or Postgres is down it is alive but not ready (TestReadyzFollowsRedis,
+//     TestReadyzFollowsPostgres, TestReadyzFollowsBoth).
+//   - The passwords in their URLs show nowhere (TestRedisSecretNowhere, TestPostgresSecretNowhere).
+//   - node pg makes the schema and says how it is (TestPgMigrateAndStatus), prints, installs and removes
+//     triggers (TestPgTrigger), and sees to dead letters (TestPgOutbox). What is wrong is told by the name of the
+//     flag, and nothing hostile reaches the database (TestPgRefusals).
 //   - Every line it writes goes through its logger (TestLogsAreJSON).
 //   - The names of its metrics are listed in testdata/metrics.txt (TestMetrics).
 //   - The packages of the module keep to their floors and rooms (TestFloors,
@@ -42,7 +51,7 @@
 //	/readyz    200, and 503 while the node drains or a backend is down
 //	/metrics   for Prometheus
 //	/api/v1/   the HTTP calls, for callers with a key of auth.apiKeys; without auth, for those on this machine
-//	/debug/    members, backends and topics, for callers on this machine
+//	/debug/    members, backends, channels and topics, for callers on this machine
 //
 // # Messages
 //
@@ -52,5 +61,6 @@
 //
 // Exit code 2 means that the command line or the configuration is wrong, 1 that
 // something failed while running, such as the port being taken. node doctor ends with
-// 1 if it found something that breaks a guarantee, and with 2 if it could not connect.
+// 1 if it found something that breaks a guarantee, and with 2 if it could not connect; node pg
+// status ends with 1 if the schema is not up to date.
 package main

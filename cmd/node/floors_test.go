@@ -31,6 +31,7 @@ var house = []storey{
 	{"persistence/redisconn/", 2, "the one way to Redis, for the store, the bus and the leases; it knows nothing of them"},
 	{"persistence/pgdb", 2, "the one way to Postgres, for stores, bus, leases and bridges; it knows nothing of them"},
 	{"persistence/pgdb/", 2, "the one way to Postgres, for stores, bus, leases and bridges; it knows nothing of them"},
+	{"persistence/pgdb/pgtest", 3, "tests start servers with it, by what else is there for Postgres"},
 	{"persistence/proctest", 0, "tests of every floor start servers with it; it knows none of them"},
 	{"cluster/lease", 2, "who lives and who cleans up is decided without a backend"},
 	{"persistence/", 3, "a store implements a port of the domain and is replaceable"},

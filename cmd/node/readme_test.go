@@ -28,7 +28,8 @@ func TestReadmeNames(t *testing.T) {
 		}
 	}
 	var help strings.Builder
-	for _, command := range [][]string{{"--help"}, {"publish", "--help"}, {"tail", "--help"}, {"doctor", "--help"}, {"members", "--help"}} {
+	for _, command := range [][]string{{"--help"}, {"publish", "--help"}, {"tail", "--help"}, {"doctor", "--help"}, {"members", "--help"},
+		{"pg", "status", "--help"}, {"pg", "trigger", "--help"}, {"pg", "outbox", "dead", "--help"}, {"pg", "outbox", "retry", "--help"}} {
 		_, stdout, _ := run(t, nil, command...)
 		help.WriteString(stdout)
 	}
