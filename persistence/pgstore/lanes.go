@@ -2,7 +2,6 @@ package pgstore
 
 import (
 	"context"
-	"fmt"
 	"hash/maphash"
 	"slices"
 	"sync"
@@ -173,9 +172,8 @@ func (s *Store) send(g []*pending) {
 		return
 	}
 	if err != nil {
-		err = fmt.Errorf("pgstore: append: %w", explain(err))
 		for _, c := range g {
-			c.finish(topic.Appended{}, err)
+			c.finish(topic.Appended{}, explain(err))
 		}
 	}
 }

@@ -46,7 +46,7 @@ func (s *Store) append(ctx context.Context, name string, batch []topic.Entry, ke
 	defer s.calls.Done()
 	p := &pending{topic: name, keep: keep, batch: batch, bytes: bytes, done: make(chan struct{})}
 	got, err := s.laneOf(name).append(ctx, p)
-	if err != nil && p.err == nil {
+	if err != nil {
 		err = fmt.Errorf("pgstore: append: %w", err)
 	}
 	return got, err
