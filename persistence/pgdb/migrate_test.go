@@ -16,10 +16,13 @@ import (
 func open(t *testing.T, url string, cfg pgdb.Config) *pgdb.DB {
 	t.Helper()
 	cfg.URL = url
-	db, err := pgdb.Open(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var db *pgdb.DB
+	pgtest.Eventually(t, soon, "it opens", func() (err error) { // the machine may be busy, and the timeout short
+		if db, err = pgdb.Open(t.Context(), cfg); err != nil && !errors.Is(err, pgdb.ErrTimeout) {
+			t.Fatal(err)
+		}
+		return err
+	})
 	t.Cleanup(func() { _ = db.Close() })
 	return db
 }

@@ -36,16 +36,17 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	}
 	hosts := settle(pool, cfg)
 	db := &DB{hosts: hosts, single: pool.ConnConfig, plain: cfg.Schema, schema: pgx.Identifier{cfg.Schema}.Sanitize(), timeout: cfg.Timeout,
-		breaker: cfg.Breaker, logger: cfg.Logger, metrics: newMetrics(cfg.Registerer)}
+		breaker: cfg.Breaker, logger: cfg.Logger, metrics: newMetrics(nil)}
 	pool.ShouldPing = db.dead
 	if db.pool, err = pgxpool.NewWithConfig(context.WithoutCancel(ctx), pool); err != nil {
 		return nil, fmt.Errorf("pgdb: open: %w", concealed(err))
 	}
-	db.metrics.watch(db.pool)
 	if err := db.look(ctx); err != nil {
 		db.pool.Close()
 		return nil, err
 	}
+	db.metrics = newMetrics(cfg.Registerer) // not before, so that whoever failed may try again
+	db.metrics.watch(db.pool)
 	return db, nil
 }
 

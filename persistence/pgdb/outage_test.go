@@ -80,7 +80,7 @@ func TestHalfOpenConnectionsCostOneCall(t *testing.T) {
 	const conns = 6
 	s := pgtest.Start(t)
 	hanging := pgtest.StartProxy(t, s.Addr())
-	db := open(t, hanging.URL(s.Database(t)), pgdb.Config{MaxConns: conns, Timeout: time.Second})
+	db := open(t, hanging.URL(s.Database(t)), pgdb.Config{MaxConns: conns, Timeout: 2 * time.Second})
 	warm(t, db, conns)
 	hanging.Hang()
 	if err := db.Ping(t.Context()); !errors.Is(err, pgdb.ErrTimeout) {
@@ -184,13 +184,13 @@ func TestPoolOfOne(t *testing.T) {
 // What waits for a connection waits no longer than Config.Timeout.
 func TestWaitForAConnectionIsBounded(t *testing.T) {
 	t.Parallel()
-	db := open(t, pgtest.Shared(t).Database(t), pgdb.Config{MaxConns: 1, Timeout: 300 * time.Millisecond})
+	db := open(t, pgtest.Shared(t).Database(t), pgdb.Config{MaxConns: 1, Timeout: 700 * time.Millisecond})
 	busy, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		_ = db.Long(t.Context(), 20*time.Second, func(ctx context.Context, q pgdb.Querier) error {
 			close(busy)
-			_, err := q.Exec(ctx, "select pg_sleep(1)")
+			_, err := q.Exec(ctx, "select pg_sleep(2)")
 			return err
 		})
 	}()

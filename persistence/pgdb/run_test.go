@@ -22,7 +22,7 @@ func TestHangingServerHoldsNobody(t *testing.T) {
 	t.Parallel()
 	s := pgtest.Start(t)
 	p := pgtest.StartProxy(t, s.Addr())
-	const timeout = 400 * time.Millisecond
+	const timeout = time.Second
 	db := open(t, p.URL(s.Database(t)), pgdb.Config{Timeout: timeout, MaxConns: 4})
 	for name, hang := range map[string]struct{ begin, end func() }{
 		"server stopped":  {s.Pause, s.Resume},
@@ -104,7 +104,7 @@ func TestCallerThatLeaves(t *testing.T) {
 // Transactions that lock in different orders deadlock; all succeed.
 func TestDeadlockRunsAgain(t *testing.T) {
 	t.Parallel()
-	db := open(t, pgtest.Start(t, "deadlock_timeout=10ms").URL(), pgdb.Config{Timeout: 20 * time.Second})
+	db := open(t, pgtest.Start(t, "deadlock_timeout=100ms").URL(), pgdb.Config{Timeout: 20 * time.Second})
 	if err := run(t.Context(), db, "create table a as select n as id, 0 as x from generate_series(1, 2) n"); err != nil {
 		t.Fatal(err)
 	}
@@ -133,8 +133,8 @@ func TestDeadlockRunsAgain(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if sum := one[int](t, db, "select sum(x) from a"); sum != 4 || tries.Load() != 3 {
-		t.Errorf("sum %d after %d tries, want 4 after 3", sum, tries.Load())
+	if sum := one[int](t, db, "select sum(x) from a"); sum != 4 || tries.Load() < 3 {
+		t.Errorf("sum %d after %d tries, want 4 after 3 or more", sum, tries.Load())
 	}
 }
 
@@ -154,9 +154,9 @@ func TestSerializationRunsAgainAndEnds(t *testing.T) {
 
 func TestLong(t *testing.T) {
 	t.Parallel()
-	db := open(t, pgtest.Shared(t).Database(t), pgdb.Config{Timeout: 100 * time.Millisecond, MaxConns: 1})
+	db := open(t, pgtest.Shared(t).Database(t), pgdb.Config{Timeout: 500 * time.Millisecond, MaxConns: 1})
 	sleep := func(ctx context.Context, q pgdb.Querier) error {
-		_, err := q.Exec(ctx, "select pg_sleep(0.5)")
+		_, err := q.Exec(ctx, "select pg_sleep(1.5)")
 		return err
 	}
 	if err := db.Tx(t.Context(), sleep); !errors.Is(err, pgdb.ErrTimeout) {
@@ -168,7 +168,7 @@ func TestLong(t *testing.T) {
 	if err := db.Tx(t.Context(), sleep); !errors.Is(err, pgdb.ErrTimeout) {
 		t.Errorf("tx after long, on the same connection: %v", err)
 	}
-	if err := db.Long(t.Context(), 50*time.Millisecond, sleep); !errors.Is(err, pgdb.ErrTimeout) {
+	if err := db.Long(t.Context(), 300*time.Millisecond, sleep); !errors.Is(err, pgdb.ErrTimeout) {
 		t.Errorf("long with a short limit: %v", err)
 	}
 }

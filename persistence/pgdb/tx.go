@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -39,6 +40,7 @@ func (db *DB) tx(ctx context.Context, f func(ctx context.Context, q Querier) err
 			return err
 		}
 		db.metrics.retries.Inc()
+		pause(ctx, rand.N(time.Duration(try)*20*time.Millisecond)) // those that met had better not meet again
 	}
 }
 
