@@ -7,6 +7,7 @@
 //	go run ./bench --list       the scenarios, and the question each answers
 //	go run ./bench --scenario 'fanout-1x1000-*' --rounds 5
 //	go run ./bench --scenario 'redis-*'
+//	go run ./bench --scenario 'pg-*' --targets troupe
 //
 // Results go to standard output as tables, and as Markdown and JSON to
 // bench/results. Progress goes to standard error.
@@ -20,7 +21,9 @@
 //
 // Scenarios over Redis have a redis-server of the program's own, without
 // persistence, emptied before each round; Troupe and its peers take turns on it.
-// What Redis itself spends is told apart. Figures in notes are from elsewhere.
+// What Redis itself spends is told apart. Scenarios over Postgres have a server of the program's own with PostgreSQL's
+// defaults, which waits for the disk, and its schema is dropped before each round. Figures in notes are from
+// elsewhere.
 //
 // Server and client share the machine. A round during which other processes
 // took more than 8 % of the cores is repeated, a bounded number of times, and
@@ -45,8 +48,9 @@
 //	stats    histogram, median, spread
 //	proc     processes, CPU time, memory, metrics
 //	redisd   a redis-server
+//	pgd      a PostgreSQL server
 //	floor    the bare loop of writes
-//	inproc   programs that publish from Go, alone or over Redis
+//	inproc   programs that publish from Go, alone or over a backend
 //	child    how this program starts itself as floor or as one of those
 //	report   tables and JSON
 //	peers    the peers' servers: a module of its own

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/troupe-rt/troupe/bench/pgd"
 	"github.com/troupe-rt/troupe/bench/proc"
 	"github.com/troupe-rt/troupe/bench/redisd"
 	"github.com/troupe-rt/troupe/bench/report"
@@ -42,11 +43,11 @@ func measure(ctx context.Context, s settings, stdout, stderr io.Writer) (failed 
 	if err != nil {
 		return false, err
 	}
-	stopRedis, err := s.startRedis(ctx, dir)
+	stop, err := s.startBackends(ctx, dir)
+	defer stop()
 	if err != nil {
 		return false, err
 	}
-	defer stopRedis()
 	result := describe(ctx, s, root)
 	u := suite.Suite{
 		Scenarios: s.scenarios, Targets: targets, Options: s.options, Rounds: s.rounds, Repeats: s.repeats,
@@ -61,16 +62,28 @@ func measure(ctx context.Context, s settings, stdout, stderr io.Writer) (failed 
 	return result.Failed(), stopped
 }
 
-// startRedis starts a Redis if a scenario needs one, and returns what ends it. It
-// keeps nothing on disk.
-func (s *settings) startRedis(ctx context.Context, dir string) (stop func(), err error) {
-	if !slices.ContainsFunc(s.scenarios, suite.Scenario.OverRedis) {
-		return func() {}, nil
+// startBackends starts what the scenarios need, and returns what ends it: a Redis that keeps nothing on
+// disk, and a Postgres with its defaults, which waits for the disk.
+func (s *settings) startBackends(ctx context.Context, dir string) (stop func(), err error) {
+	var stops []func()
+	stop = func() {
+		for _, f := range stops {
+			f()
+		}
 	}
-	if s.options.Redis, err = redisd.Start(ctx, dir); err != nil {
-		return nil, err
+	if slices.ContainsFunc(s.scenarios, suite.Scenario.OverRedis) {
+		if s.options.Redis, err = redisd.Start(ctx, dir); err != nil {
+			return stop, err
+		}
+		stops = append(stops, s.options.Redis.Stop)
 	}
-	return s.options.Redis.Stop, nil
+	if slices.ContainsFunc(s.scenarios, suite.Scenario.OverPostgres) {
+		if s.options.Postgres, err = pgd.Start(ctx, dir); err != nil {
+			return stop, err
+		}
+		stops = append(stops, s.options.Postgres.Stop)
+	}
+	return stop, nil
 }
 
 // describe says on what, from what and how the figures were made.

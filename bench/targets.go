@@ -121,6 +121,7 @@ func (b *builder) node(ctx context.Context) (suite.Target, error) {
 	}
 	t.Command = func(listen string) (proc.Command, error) { return run(listen) }
 	t.Node = func(listen, redis string) (proc.Command, error) { return run(listen, "--redis", "redis://"+redis) }
+	t.OverPostgres = func(listen, url string) (proc.Command, error) { return run(listen, "--postgres", url) }
 	t.Program = child.InProcess
 	return t, err
 }

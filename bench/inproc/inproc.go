@@ -23,20 +23,23 @@ type Task struct {
 	History bool   `json:"history"`
 	Payload int    `json:"payload"` // bytes
 
-	// Programs over Redis run for a time, with a window of publishes in flight.
-	Window int    `json:"window,omitempty"`
-	Millis int    `json:"millis,omitempty"` // of the measured part
-	Redis  string `json:"redis,omitempty"`  // host:port
-	Room   int    `json:"room,omitempty"`   // members who are there
-	Keys   int    `json:"keys,omitempty"`   // of a limit
+	// Programs over Redis or Postgres run for a time, with a window of publishes in flight.
+	Window   int    `json:"window,omitempty"`
+	Millis   int    `json:"millis,omitempty"`   // of the measured part
+	Redis    string `json:"redis,omitempty"`    // host:port
+	Postgres string `json:"postgres,omitempty"` // URL, in place of Redis
+	Room     int    `json:"room,omitempty"`     // members who are there
+	Keys     int    `json:"keys,omitempty"`     // of a limit
+	Topics   int    `json:"topics,omitempty"`   // that are appended to; 0: one
 }
 
-// programs are what a Task may ask for. The first two need no Redis.
+// programs are what a Task may ask for. The first two need no backend.
 var programs = map[string]func(context.Context, Task) (map[string]float64, error){
 	"topics":        liveTopics,
 	"publish":       publishTyped,
 	"append":        appendKept,
 	"relay":         relayed,
+	"notify":        notified,
 	"presence":      presencePairs,
 	"mass-leave":    massLeave,
 	"group":         groupPairs,

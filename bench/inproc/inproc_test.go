@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/troupe-rt/troupe/bench/inproc"
+	"github.com/troupe-rt/troupe/bench/pgd"
 	"github.com/troupe-rt/troupe/bench/redisd"
 	"github.com/troupe-rt/troupe/bench/report"
 )
@@ -67,6 +68,36 @@ func TestProgramsOverRedis(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestProgramsOverPostgres(t *testing.T) {
+	t.Parallel()
+	postgres, err := pgd.Start(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer postgres.Stop()
+	for _, task := range []inproc.Task{ // one after another: they use the same rooms
+		{Program: "append", Window: 8, Topics: 3},
+		{Program: "relay", Window: 64},
+		{Program: "relay", Window: 64, History: true},
+		{Program: "notify", Window: 8},
+	} {
+		task.Payload, task.Millis, task.Postgres = 200, 200, postgres.URL()
+		if err := postgres.Empty(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		got, err := inproc.Run(t.Context(), task)
+		if err != nil {
+			t.Fatalf("%s: %v", task.Program, err)
+		}
+		t.Log(task.Program, got)
+		for _, key := range []string{report.Events, report.EventsPerS, report.CPUPerEvent, report.P50, report.P99} {
+			if got[key] <= 0 {
+				t.Errorf("%s: %s is %v", task.Program, key, got[key])
+			}
+		}
 	}
 }
 

@@ -17,11 +17,11 @@ import (
 // reached but leased.
 func limited(ctx context.Context, t Task) (*cluster.Node, error) {
 	const plenty = 1_000_000_000
-	return cluster.Start(ctx, cluster.Config{ID: "a", Redis: "redis://" + t.Redis, Limits: []ratelimit.Policy{
+	return cluster.Start(ctx, t.shared(cluster.Config{ID: "a", Limits: []ratelimit.Policy{
 		{Name: "limit", Points: plenty, Interval: time.Hour},
 		{Name: "limit-refused", Points: 1, Interval: time.Hour},
 		{Name: "limit-leased", Points: plenty, Interval: time.Hour, Lease: 10_000},
-	}})
+	}}))
 }
 
 // consumed measures how many consumes are answered; t.Program names the limit, and there

@@ -39,6 +39,7 @@ const (
 	CPUPerEvent   = "cpu_us_per_event"
 	RedisPerEvent = "redis_us_per_event"
 	RedisPerConn  = "redis_us_per_connection"
+	PGPerEvent    = "postgres_us_per_event"
 	MillisTold    = "ms_until_told"
 	FramesPerS    = "frames_per_s"
 
@@ -60,6 +61,7 @@ var Catalog = []Metric{
 	{CPUPerDelivery, "server CPU, us per delivery", 3, true},
 	{DeliveriesPerSec, "deliveries per second", 0, true},
 	{RedisPerEvent, "Redis CPU, us per event", 3, true},
+	{PGPerEvent, "Postgres CPU, us per event", 3, true},
 	{MillisTold, "ms until a receiver of the other node was told of all", 1, true},
 	{FramesPerS, "frames per second that a receiver of the other node gets", 0, false},
 	{P50, "latency p50, ms", 2, true},

@@ -13,7 +13,7 @@ import (
 type reading struct {
 	at        time.Time
 	server    time.Duration // CPU, of all nodes
-	redis     time.Duration
+	backend   time.Duration // CPU, of Redis or Postgres
 	self      time.Duration
 	busy      time.Duration // of all cores, by anyone
 	rss       int64
@@ -33,10 +33,8 @@ func (x *session) read(ctx context.Context, last bool) (r reading, err error) {
 			return r, err
 		}
 	}
-	if x.scenario.OverRedis() {
-		if r.redis, err = x.options.Redis.CPU(ctx); err != nil {
-			return r, err
-		}
+	if r.backend, err = x.options.spent(ctx, x.scenario); err != nil {
+		return r, err
 	}
 	if r.busy, err = proc.Busy(); err != nil {
 		return r, err
@@ -82,10 +80,10 @@ func (x *session) scrape(ctx context.Context) map[string]float64 {
 	return sum
 }
 
-// others is the share of all cores that went to neither server, Redis nor client.
+// others is the share of all cores that went to neither server, backend nor client.
 func (r reading) others(since reading) float64 {
 	all := r.at.Sub(since.at) * time.Duration(proc.Cores())
-	rest := (r.busy - since.busy) - (r.server - since.server) - (r.redis - since.redis) - (r.self - since.self)
+	rest := (r.busy - since.busy) - (r.server - since.server) - (r.backend - since.backend) - (r.self - since.self)
 	return max(0, rest.Seconds()/all.Seconds())
 }
 

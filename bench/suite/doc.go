@@ -15,6 +15,6 @@
 // # Ownership
 //
 // A round runs on the goroutine that calls [Round]: clients, clock and checks.
-// The server is a process of its own, or several over a Redis that belongs to the
+// The server is a process of its own, or several over a Redis or Postgres that belongs to the
 // caller, started for this round and gone after it.
 package suite

@@ -134,9 +134,7 @@ func (x *session) deliveryMetrics(before, after reading) map[string]float64 {
 		report.P99:               milliseconds(x.field.latency.Quantile(0.99)),
 		report.Others:            after.others(before),
 	}
-	if x.scenario.OverRedis() {
-		m[report.RedisPerEvent] = (after.redis - before.redis).Seconds() * 1e6 / deliveries
-	}
+	x.scenario.addSpent(m, after.backend-before.backend, deliveries)
 	if allocs, ok := after.counted(before, "go_memstats_mallocs_total"); ok {
 		m[report.AllocsPerDelivery] = allocs / deliveries
 	}

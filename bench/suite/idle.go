@@ -76,7 +76,7 @@ func (x *session) connectMetrics(before, after reading) map[string]float64 {
 		report.Others:      after.others(before),
 	}
 	if x.scenario.OverRedis() {
-		m[report.RedisPerConn] = (after.redis - before.redis).Seconds() * 1e6 / n
+		m[report.RedisPerConn] = (after.backend - before.backend).Seconds() * 1e6 / n
 	}
 	return m
 }

@@ -17,12 +17,15 @@ import (
 // its own.
 func inProcess(ctx context.Context, t Target, s Scenario, o Options) (Sample, error) {
 	task := inproc.Task{Program: s.Program, Count: s.Count, History: s.History, Payload: o.Payload,
-		Window: s.Window, Room: s.Room, Keys: s.Keys, Millis: int(o.Duration.Milliseconds())}
-	if s.OverRedis() {
+		Window: s.Window, Room: s.Room, Keys: s.Keys, Topics: s.Topics, Millis: int(o.Duration.Milliseconds())}
+	if err := o.empty(ctx, s); err != nil {
+		return Sample{}, err
+	}
+	switch {
+	case s.OverRedis():
 		task.Redis = o.Redis.Address()
-		if err := o.Redis.Empty(ctx); err != nil {
-			return Sample{}, err
-		}
+	case s.OverPostgres():
+		task.Postgres = o.Postgres.URL()
 	}
 	command, err := t.Program(task)
 	if err != nil {
@@ -46,18 +49,18 @@ func inProcess(ctx context.Context, t Target, s Scenario, o Options) (Sample, er
 		return Sample{}, fmt.Errorf("%s: read the figures: %w", s.Program, err)
 	}
 	all := time.Since(began).Seconds() * float64(proc.Cores())
-	sample.Metrics[report.Others] = max(0, (after.busy-before.busy-cpu-(after.redis-before.redis)).Seconds()/all)
+	sample.Metrics[report.Others] = max(0, (after.busy-before.busy-cpu-(after.backend-before.backend)).Seconds()/all)
 	if n := sample.Metrics[report.Events]; n > 0 {
-		sample.Metrics[report.RedisPerEvent] = (after.redis - before.redis).Seconds() * 1e6 / n
+		s.addSpent(sample.Metrics, after.backend-before.backend, n)
 	}
 	return sample, nil
 }
 
-// spentByAll is what the machine and Redis have spent.
+// spentByAll is what the machine and the backend have spent.
 func spentByAll(ctx context.Context, s Scenario, o Options) (r reading, err error) {
-	if r.busy, err = proc.Busy(); err != nil || !s.OverRedis() {
+	if r.busy, err = proc.Busy(); err != nil {
 		return r, err
 	}
-	r.redis, err = o.Redis.CPU(ctx)
+	r.backend, err = o.spent(ctx, s)
 	return r, err
 }

@@ -5,6 +5,7 @@ package suite
 import (
 	"time"
 
+	"github.com/troupe-rt/troupe/bench/pgd"
 	"github.com/troupe-rt/troupe/bench/redisd"
 )
 
@@ -28,22 +29,29 @@ type Scenario struct {
 	Kind     Kind
 
 	Topics    int
-	Receivers int // per topic
-	Window    int // publishes in flight, FlatOut, and programs over Redis
-	Rate      int // publishes per second, Paced only
-	Nodes     int // 0: one, all in memory; otherwise they share a Redis, publishers are on the first, receivers on the last
-	Missed    int // events to catch up on, ResumeStorm only
+	Receivers int  // per topic
+	Window    int  // publishes in flight, FlatOut, and programs over a backend
+	Rate      int  // publishes per second, Paced only
+	Nodes     int  // 0: one, all in memory; otherwise they share a backend, publishers are on the first, receivers on the last
+	Postgres  bool // the backend is Postgres, not Redis
+	Missed    int  // events to catch up on, ResumeStorm only
 	History   bool
 	Program   string // InProcess only
 	Room      int    // InProcess only: members who are there
 	Keys      int    // InProcess only: keys of a limit
 	Alone     bool   // no peer has it
-	Count     int    // InProcess only: how many topics or publishes; 0: for Duration, over Redis
+	Count     int    // InProcess only: how many topics or publishes; 0: for Duration, over a backend
 	Note      string // figures from elsewhere, and where
 }
 
+// Shared reports whether the scenario needs a backend.
+func (s Scenario) Shared() bool { return s.Nodes > 0 || s.Kind == InProcess && s.Count == 0 }
+
 // OverRedis reports whether the scenario needs a Redis.
-func (s Scenario) OverRedis() bool { return s.Nodes > 0 || s.Kind == InProcess && s.Count == 0 }
+func (s Scenario) OverRedis() bool { return s.Shared() && !s.Postgres }
+
+// OverPostgres reports whether the scenario needs a Postgres.
+func (s Scenario) OverPostgres() bool { return s.Shared() && s.Postgres }
 
 // Connections is how many clients the scenario needs, without publishers.
 func (s Scenario) Connections() int { return s.Topics * s.Receivers }
@@ -56,5 +64,6 @@ type Options struct {
 	Files    int            // limit of open files of each process
 	Within   time.Duration  // everything arrives after the last publish, or counts as lost
 	Redis    *redisd.Server // for scenarios OverRedis; emptied before each round
+	Postgres *pgd.Server    // for scenarios OverPostgres; emptied before each round
 	Profile  string         // folder for CPU profiles of our server, "" for none
 }

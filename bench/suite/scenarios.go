@@ -5,7 +5,7 @@ package suite
 import "slices"
 
 // Full are the scenarios of a complete run.
-func Full() []Scenario { return slices.Concat(oneNode(), overRedis(), together()) }
+func Full() []Scenario { return slices.Concat(oneNode(), overRedis(), together(), overPostgres()) }
 
 func oneNode() []Scenario {
 	return []Scenario{
@@ -41,7 +41,9 @@ func oneNode() []Scenario {
 }
 
 // Quick are the same kinds, so small that all of them take a few seconds.
-func Quick() []Scenario { return slices.Concat(oneNodeQuick(), overRedisQuick(), togetherQuick()) }
+func Quick() []Scenario {
+	return slices.Concat(oneNodeQuick(), overRedisQuick(), togetherQuick(), overPostgresQuick())
+}
 
 func oneNodeQuick() []Scenario {
 	return []Scenario{

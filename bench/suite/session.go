@@ -22,7 +22,7 @@ const (
 	sources       = 8 // loopback addresses that clients come from: ports are 28,000 per address
 )
 
-// A session is one server, or several nodes that share a Redis, started for one
+// A session is one server, or several nodes that share a backend, started for one
 // round of one scenario, and the clients connected to it.
 type session struct {
 	target   Target
@@ -48,9 +48,7 @@ func open(ctx context.Context, t Target, s Scenario, o Options) (x *session, err
 	if x.loop, err = load.NewLoop(); err != nil {
 		return nil, err
 	}
-	if s.OverRedis() {
-		err = o.Redis.Empty(ctx)
-	}
+	err = o.empty(ctx, s)
 	for range max(1, s.Nodes) {
 		if err == nil {
 			err = x.start(ctx)
@@ -92,8 +90,11 @@ func (x *session) start(ctx context.Context) error {
 }
 
 func (x *session) command(address string) (proc.Command, error) {
-	if x.scenario.OverRedis() {
+	switch {
+	case x.scenario.OverRedis():
 		return x.target.Node(address, x.options.Redis.Address())
+	case x.scenario.OverPostgres():
+		return x.target.OverPostgres(address, x.options.Postgres.URL())
 	}
 	return x.target.Command(address)
 }

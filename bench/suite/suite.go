@@ -102,7 +102,7 @@ func (u *Suite) round(ctx context.Context, t Target, s Scenario, prefix string) 
 }
 
 // headlines are the metrics worth a glance while a run goes on.
-var headlines = []string{report.EventsPerS, report.RedisPerEvent, report.CPUPerDelivery, report.DeliveriesPerSec, report.P99, report.RSSPerConn, report.Seconds,
+var headlines = []string{report.EventsPerS, report.RedisPerEvent, report.PGPerEvent, report.CPUPerDelivery, report.DeliveriesPerSec, report.P99, report.RSSPerConn, report.Seconds,
 	report.CPUPerConn, report.TopicHeap, report.HeapAfter, report.AckedOne, report.PostedPerS, report.Others}
 
 func brief(s Sample) string {

@@ -21,8 +21,11 @@ type Target struct {
 	// address as host:port. nil if the server can not do that.
 	Node func(listen, redis string) (proc.Command, error)
 
+	// OverPostgres is Node for nodes that share a Postgres, given its URL.
+	OverPostgres func(listen, url string) (proc.Command, error)
+
 	// Program runs a program without sockets. nil if the target has none. Only
-	// ours has those that need no Redis.
+	// ours has those that need no Redis, and those over Postgres.
 	Program func(inproc.Task) (proc.Command, error)
 
 	Health   string // path that answers 200 once it serves
@@ -35,6 +38,8 @@ func (t Target) can(s Scenario) bool {
 	switch {
 	case s.Kind != InProcess && s.OverRedis():
 		return t.Node != nil
+	case s.Kind != InProcess && s.OverPostgres():
+		return t.OverPostgres != nil
 	case s.Kind != InProcess:
 		return true
 	case s.OverRedis():

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -21,17 +22,25 @@ const room = "room:bench"
 // settleWithin is how long what was published may take to arrive.
 const settleWithin = 10 * time.Second
 
-// startNode starts a node that shares the task's Redis.
+// shared is the configuration of a node that shares the task's Redis or Postgres.
+func (t Task) shared(cfg cluster.Config) cluster.Config {
+	if cfg.Postgres = t.Postgres; t.Postgres == "" {
+		cfg.Redis = "redis://" + t.Redis
+	}
+	return cfg
+}
+
+// startNode starts a node that shares the task's Redis or Postgres.
 func startNode(ctx context.Context, t Task, id string) (*cluster.Node, error) {
 	policy := topic.Policy{Match: "*", History: -1}
 	if t.History {
 		policy.History = 0 // the default
 	}
-	return cluster.Start(ctx, cluster.Config{ID: id, Redis: "redis://" + t.Redis, Topics: []topic.Policy{policy}})
+	return cluster.Start(ctx, t.shared(cluster.Config{ID: id, Topics: []topic.Policy{policy}}))
 }
 
-// appendKept measures how many publishes to one topic Redis keeps: Window
-// publishers, each of which waits for its answer.
+// appendKept measures how many publishes the backend keeps: Window publishers, each of which waits for
+// its answer and then goes on to the next topic.
 func appendKept(ctx context.Context, t Task) (map[string]float64, error) {
 	t.History = true
 	node, err := startNode(ctx, t, "a")
@@ -39,13 +48,16 @@ func appendKept(ctx context.Context, t Task) (map[string]float64, error) {
 		return nil, err
 	}
 	defer node.Close()
-	typed := topic.Of[message](node.Topics(), room)
+	rooms := make([]topic.Room[message], max(1, t.Topics))
+	for i := range rooms {
+		rooms[i] = topic.Of[message](node.Topics(), room+strconv.Itoa(i))
+	}
 	value := message{From: "ann", Text: strings.Repeat("x", max(1, t.Payload-len(`{"from":"ann","text":""}`)))}
 	m := &meter{}
-	return m.run(ctx, t, t.Window, func(measured context.Context, _ int) error {
-		for measured.Err() == nil {
+	return m.run(ctx, t, t.Window, func(measured context.Context, i int) error {
+		for ; measured.Err() == nil; i += t.Window {
 			began := time.Now()
-			if _, err := typed.Publish(ctx, "m", value); err != nil {
+			if _, err := rooms[i%len(rooms)].Publish(ctx, "m", value); err != nil {
 				return err
 			}
 			m.done(began)
@@ -68,16 +80,8 @@ func relayed(ctx context.Context, t Task) (map[string]float64, error) {
 	}
 	defer there.Close()
 	r := &counter{order: check.NewOrder(1, 1), joined: make(chan error, 1), progress: make(chan struct{}, 1)}
-	if err := there.Topics().Subscribe(room, topic.Subscription{Outlet: r}); err != nil {
+	if err := subscribe(ctx, there.Topics(), r, r.joined); err != nil {
 		return nil, err
-	}
-	select {
-	case err = <-r.joined:
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("inproc: subscribe: %w", err)
 	}
 	// One publisher keeps the window full: what it posts keeps its order, and
 	// the topic gathers while it is elsewhere.
@@ -90,6 +94,22 @@ func relayed(ctx context.Context, t Task) (map[string]float64, error) {
 	}
 	err = waitFor(ctx, settleWithin, "everything arrives", func() bool { return r.events.Load() >= sent.Load() })
 	return figures, errors.Join(err, r.fault(sent.Load(), refused.Load()))
+}
+
+// subscribe returns when the receiver is joined.
+func subscribe(ctx context.Context, topics *topic.Topics, to topic.Outlet, joined <-chan error) error {
+	err := topics.Subscribe(room, topic.Subscription{Outlet: to})
+	if err == nil {
+		select {
+		case err = <-joined:
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("inproc: subscribe: %w", err)
+	}
+	return nil
 }
 
 // post publishes for as long as measured lasts, as fast as the window allows.
