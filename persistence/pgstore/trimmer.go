@@ -25,10 +25,13 @@ type mark struct {
 	id     int64  // of the topic's present life
 	from   uint64 // what is before is removed
 	head   uint64
+	size   uint64
 	limit  int // rows a statement
 	queued bool
 	retry  time.Time // not before, after a failure
 }
+
+func (m *mark) over() bool { return m.head >= m.size+m.from+slack(m.size) }
 
 // A trimmer removes what the appends of a node made superfluous, one topic after the other and with a bounded
 // rate. It runs only while there is something to remove.
@@ -68,10 +71,13 @@ func (t *trimmer) appended(name string, head, size uint64) {
 	if head < m.head {
 		m.from = 0 // it was cleared
 	}
-	m.head = head
-	if m.queued || head-size < m.from+slack(size) || !m.retry.IsZero() && time.Now().Before(m.retry) {
-		return
+	m.head, m.size = head, size
+	if !m.queued && m.over() && (m.retry.IsZero() || time.Now().After(m.retry)) {
+		t.enqueue(name, m)
 	}
+}
+
+func (t *trimmer) enqueue(name string, m *mark) {
 	m.queued = true
 	t.queue = append(t.queue, name)
 	t.start()
@@ -122,8 +128,8 @@ func (t *trimmer) run() {
 		case idle != nil:
 			t.enter(idle)
 		case name != "":
-			err := t.store.trimAll(t.ctx, name, &m, &t.pacer)
-			t.done(name, m, err)
+			_ = t.store.trimAll(t.ctx, name, &m, &t.pacer) // it says so itself
+			t.done(name, m)
 		default:
 			return
 		}
@@ -151,16 +157,24 @@ func (t *trimmer) next() (name string, m mark, idle []string) {
 	return name, m, idle
 }
 
-// done notes how far a topic is trimmed. After an error the next append begins again.
-func (t *trimmer) done(name string, m mark, err error) {
+// done notes how far a topic is trimmed. Where that did not help, as it failed, or others keep more of the topic or are
+// trimming it, the next append after a moment begins again.
+func (t *trimmer) done(name string, m mark) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := t.marks[name]
-	m.head, m.queued, m.retry = now.head, false, time.Time{}
-	if err != nil {
+	m.queued, m.retry = false, time.Time{}
+	if m.over() {
 		m.retry = time.Now().Add(trimRetry)
 	}
+	now := t.marks[name]
+	if now.head < m.head {
+		m.from = 0 // it was cleared meanwhile
+	}
+	m.head, m.size = now.head, now.size
 	*now = m
+	if m.retry.IsZero() && m.over() {
+		t.enqueue(name, now)
+	}
 }
 
 func (t *trimmer) enter(names []string) {
