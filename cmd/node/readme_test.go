@@ -18,13 +18,20 @@ func TestReadmeNames(t *testing.T) {
 		return string(text)
 	}
 	readme, metrics := read("../../README.md"), read("testdata/metrics.txt")
-	named := regexp.MustCompile("troupe_[a-z_]+").FindAllString(readme, -1)
+	// A function in Postgres is named like a metric, with its schema before it.
+	named := regexp.MustCompile(`[^.]\b(troupe_[a-z_]+)`).FindAllStringSubmatch(readme, -1)
 	if len(named) < 10 {
 		t.Errorf("names only %s", named)
 	}
 	for _, name := range named {
-		if !regexp.MustCompile(`(?m)^` + name + `(\{|$)`).MatchString(metrics) {
-			t.Errorf("there is no metric %s", name)
+		if !regexp.MustCompile(`(?m)^` + name[1] + `(\{|$)`).MatchString(metrics) {
+			t.Errorf("there is no metric %s", name[1])
+		}
+	}
+	outbox := read("../../persistence/pgdb/sql/0005_outbox.sql")
+	for _, call := range regexp.MustCompile(`\btroupe\.(\w+)\(`).FindAllStringSubmatch(readme, -1) {
+		if !strings.Contains(outbox, "function {schema}."+call[1]+"(") {
+			t.Errorf("there is no function %s", call[1])
 		}
 	}
 	var help strings.Builder
