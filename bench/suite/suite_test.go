@@ -60,7 +60,7 @@ func TestEveryKindRunsAndIsClean(t *testing.T) {
 		suite.ConnectStorm: report.ConnsPerSec, suite.ResumeStorm: report.Seconds,
 	}
 	for _, s := range suite.Quick() {
-		if s.Kind == suite.InProcess || s.OverRedis() {
+		if s.Kind == suite.InProcess || s.Shared() {
 			continue // TestQuick in package bench runs those
 		}
 		t.Run(s.Name, func(t *testing.T) {
