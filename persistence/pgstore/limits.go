@@ -39,7 +39,7 @@ func NewLimits(db *pgdb.DB, reg prometheus.Registerer) *Limits {
 		lock: db.SQL(`select {schema}.limits_lock($1)`),
 		// However old the planner's idea of the table, it looks up key by key.
 		read: db.SQL(`select u.key, l.state, l.gone from unnest($2::bytea[]) as u(key) cross join lateral (
-			select x.state, (extract(epoch from x.gone) * 1000000)::bigint as gone from {schema}.limits x
+			select x.state, (extract(epoch from least(greatest(x.gone, 'epoch'), '9999-12-31')) * 1000000)::bigint as gone from {schema}.limits x
 			where x.policy = $1 and x.key = u.key offset 0) as l`),
 		write: db.SQL(`insert into {schema}.limits (policy, key, state, gone)
 			select $1, u.key, u.state, u.gone from unnest($2::bytea[], $3::text[], $4::timestamptz[]) as u(key, state, gone)
@@ -88,18 +88,7 @@ func (l *Limits) Take(ctx context.Context, p ratelimit.Policy, batch []ratelimit
 // Change implements ratelimit.Store.
 func (l *Limits) Change(ctx context.Context, p ratelimit.Policy, key string, c ratelimit.Change) error {
 	began := time.Now()
-	err := l.change(ctx, p, l.Place(p, key), []string{key}, func(now int64, known map[string]*standing) {
-		s := known[key]
-		if s == nil && c.Do != ratelimit.Ban {
-			return
-		}
-		if s == nil {
-			s = new(standing)
-			known[key] = s
-		}
-		s.meter.Change(now, c)
-		s.changed = true
-	})
+	err := l.change(ctx, p, l.Place(p, key), []string{key}, func(now int64, known map[string]*standing) { alter(known, key, now, c) })
 	return l.called(callChange, began, err)
 }
 

@@ -1,7 +1,6 @@
 package pgstore
 
 import (
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -123,11 +122,26 @@ func take(known map[string]*standing, now int64, t ratelimit.Terms, batch []rate
 	return grants
 }
 
+// alter does what is asked from outside. Only a ban makes a row.
+func alter(known map[string]*standing, key string, now int64, c ratelimit.Change) {
+	s := known[key]
+	if s == nil && c.Do != ratelimit.Ban {
+		return
+	}
+	if s == nil {
+		s = new(standing)
+		known[key] = s
+	}
+	s.meter.Change(now, c)
+	s.changed = true
+}
+
 // keep sets when the row may go: when it says nothing any more, or somewhat later, so that not every
 // call moves it.
 func (s *standing) keep(now int64, t ratelimit.Terms) {
-	rest := min(max(s.meter.Rest(now, t), 0), math.MaxInt64/4)
-	if s.gone < now+rest {
-		s.gone = now + rest + max(1_000_000, min(rest/2, 60_000_000))
+	const most = 60_000_000
+	rest := max(s.meter.Rest(now, t), 0)
+	if s.gone < now+rest || s.gone > now+rest+2*most { // too late: after the end of a ban
+		s.gone = now + rest + max(1_000_000, min(rest/2, most))
 	}
 }
