@@ -13,12 +13,13 @@ import (
 
 // The guard is the server's parent. When its standard input ends, which it does with the test's process
 // however that comes about, it ends the server: with the signal that was named, and with -9 if there is none, if it
-// was told to kill, or if that takes longer than 10 seconds.
-const guard = `log=$1 polite=$2; shift 2
+// was told to kill, or if that takes longer than 10 seconds. What is stopped is continued first, also its children. It
+// heeds no SIGHUP, which the system sends where a parent dies and something beside it is stopped.
+const guard = `log=$1 polite=$2; shift 2; trap : HUP
 "$@" </dev/null >"$log" 2>&1 & p=$!; echo $p; exec >/dev/null 2>&1
 how=; read -r how
 if [ "$how" = kill ] || [ -z "$polite" ]; then kill -9 $p; wait $p; exit; fi
-kill -s CONT $p; kill -s "$polite" $p
+kill -s CONT $p $(cat /proc/$p/task/$p/children); kill -s "$polite" $p
 (sleep 10; kill -9 $p) & w=$!
 wait $p; kill $w`
 

@@ -184,11 +184,11 @@ func TestEndsWithTheTestsProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = helper.Wait()
-	pgtest.Eventually(t, 30*time.Second, "servers and files are gone", func() error {
+	pgtest.Eventually(t, time.Minute, "servers and files are gone", func() error {
 		for _, pid := range pids {
 			state, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 			if err == nil && !strings.Contains(string(state), ") Z ") {
-				return fmt.Errorf("%d runs", pid)
+				return fmt.Errorf("it runs: %s", state)
 			}
 		}
 		if all, err := os.ReadFile("/proc/sysvipc/shm"); err != nil || slices.ContainsFunc(strings.Fields(string(all)), func(id string) bool { return slices.Contains(shared, id) }) {
