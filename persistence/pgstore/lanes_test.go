@@ -12,7 +12,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
-	dto "github.com/prometheus/client_model/go"
 
 	"github.com/troupe-rt/troupe/persistence/pgdb"
 	"github.com/troupe-rt/troupe/persistence/pgdb/pgtest"
@@ -54,11 +53,13 @@ func blocked(t *testing.T) (s *Store, release func()) {
 
 func groups(t *testing.T, s *Store) (statements uint64) {
 	t.Helper()
-	var m dto.Metric
-	if err := s.metrics.group.(prometheus.Metric).Write(&m); err != nil {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(s.metrics.group)
+	families, err := reg.Gather()
+	if err != nil {
 		t.Fatal(err)
 	}
-	return m.GetHistogram().GetSampleCount()
+	return families[0].GetMetric()[0].GetHistogram().GetSampleCount()
 }
 
 // PGR-08: what comes while a statement is under way is one statement, whatever its topics.

@@ -64,6 +64,7 @@ type reading struct {
 	there bool
 	idle  bool   // nobody has used it for long
 	next  uint64 // everything up to it is read, or gone
+	rows  int
 	holes int
 }
 
@@ -100,6 +101,7 @@ func (r *reading) head(seq uint64, used *time.Time, epoch, oldest string) error 
 }
 
 func (r *reading) add(rec topic.Record) {
+	r.rows++
 	if rec.Seq != r.next+1 {
 		r.gone(rec.Seq)
 	}
@@ -109,7 +111,7 @@ func (r *reading) add(rec topic.Record) {
 
 // end looks whether the last ones were there.
 func (r *reading) end() {
-	if len(r.page.Records) < r.limit && r.next < r.page.Head.Seq {
+	if r.rows < r.limit && r.next < r.page.Head.Seq {
 		r.gone(r.page.Head.Seq + 1)
 	}
 }
