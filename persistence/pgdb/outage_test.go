@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -200,4 +201,50 @@ func TestWaitForAConnectionIsBounded(t *testing.T) {
 		t.Errorf("after %v: %v", time.Since(began), err)
 	}
 	<-done
+}
+
+// On a disk that is full calls fail with what is wrong; when there is room they succeed again, and what was answered is there.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	s := pgtest.TinyDisk(t)
+	db := open(t, s.Database(t), pgdb.Config{Timeout: 5 * time.Second})
+	if err := run(t.Context(), db, "create table a (id int8 primary key, x text)"); err != nil {
+		t.Fatal(err)
+	}
+	id, answered := 0, map[int]bool{}
+	write := func() error {
+		id++
+		err := run(t.Context(), db, "insert into a values ($1, $2)", id, strings.Repeat("x", 1900))
+		answered[id] = err == nil
+		return err
+	}
+	for round := range 3 {
+		s.FillDisk(t)
+		pgtest.Eventually(t, soon, "there is no room", func() error {
+			for range 100 {
+				switch err := write(); {
+				case pgdb.Reason(err) == "full":
+					return nil
+				case err != nil:
+					t.Errorf("round %d: %s, %v", round, pgdb.Reason(err), err)
+				}
+			}
+			return errors.New("there is")
+		})
+		s.FreeDisk(t)
+		for range 20 {
+			if err := write(); err != nil {
+				t.Errorf("round %d: with room: %v", round, err)
+			}
+		}
+	}
+	want := 0
+	for _, ok := range answered {
+		if ok {
+			want++
+		}
+	}
+	if n := one[int](t, db, "select count(*) from a"); n != want {
+		t.Errorf("%d rows, %d were answered", n, want)
+	}
 }

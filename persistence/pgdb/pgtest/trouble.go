@@ -47,11 +47,13 @@ func (s *Server) Kill() {
 	}
 }
 
-// Run starts a server that was stopped or killed, and returns when it takes connections.
+// Run starts a server that was stopped or killed, or ended by itself, and returns when it takes connections.
 func (s *Server) Run(t testing.TB) {
 	t.Helper()
-	if s.PID() != 0 {
+	if pid := s.PID(); pid != 0 && !gone(pid) {
 		t.Fatal("pgtest: the server runs already")
+	} else if pid != 0 {
+		s.take().End()
 	}
 	if !s.launch(t) {
 		t.Fatalf("pgtest: somebody took port %d while its server was stopped", s.port)
