@@ -15,8 +15,8 @@ import (
 // however that comes about, it ends the server: with the signal that was named, and with -9 if there is none, if it
 // was told to kill, or if that takes longer than 10 seconds. What is stopped is continued first, also its children. It
 // heeds no SIGHUP, which the system sends where a parent dies and something beside it is stopped.
-const guard = `log=$1 polite=$2; shift 2; trap : HUP
-"$@" </dev/null >"$log" 2>&1 & p=$!; echo $p; exec >/dev/null 2>&1
+const guard = `log=$1 polite=$2; shift 2; trap : HUP; : >"$log"
+"$@" </dev/null >>"$log" 2>&1 & p=$!; echo $p; exec >/dev/null 2>&1
 how=; read -r how
 if [ "$how" = kill ] || [ -z "$polite" ]; then kill -9 $p; wait $p; exit; fi
 kill -s CONT $p $(cat /proc/$p/task/$p/children); kill -s "$polite" $p
