@@ -22,7 +22,7 @@
 //	check          reads the records
 //	scene.go       Postgres, and who works on it
 //	writer.go      transactions
-//	forwarder.go   the processes that forward: this program, started once more
+//	forwarder.go   the nodes that forward: this program, started once more
 //	receiver.go    receivers
 //	killer.go      what is done to them
 //

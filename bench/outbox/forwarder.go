@@ -4,14 +4,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"time"
 
 	"github.com/troupe-rt/troupe/bench/proc"
-	"github.com/troupe-rt/troupe/bridge/outbox"
 )
 
 // Environment variables of a forwarder process.
@@ -44,18 +41,14 @@ func forwardIfAsked(ctx context.Context) {
 	os.Exit(0)
 }
 
+// forward is a node that forwards until ctx ends.
 func forward(ctx context.Context, url, name string) error {
-	n, err := startNode(ctx, url, name)
-	if err != nil {
-		return err
-	}
-	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	f, err := outbox.Start(ctx, outbox.Config{DB: n.db, Topics: n.topics, Logger: logger})
+	n, err := startNode(context.WithoutCancel(ctx), url, name, true)
 	if err != nil {
 		return err
 	}
 	<-ctx.Done()
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 	defer cancel()
-	return errors.Join(f.Close(within), n.close(within))
+	return n.Drain(within)
 }

@@ -33,26 +33,34 @@ func (x *scene) leader(ctx context.Context) int {
 	return i
 }
 
-// killLeaders kills the forwarder that leads, and starts it again, until ctx ends.
+// killLeaders kills the forwarder that leads, and starts again those that have ended, until ctx ends.
 func (x *scene) killLeaders(ctx context.Context) error {
-	for x.s.kill > 0 {
-		if pause(ctx, x.s.kill); ctx.Err() != nil {
+	every := x.s.kill
+	if every == 0 {
+		every = time.Second // those whose connection is cut while they start end, too
+	}
+	for {
+		if pause(ctx, every); ctx.Err() != nil {
 			return nil
 		}
-		i := x.leader(ctx)
-		if i < 0 {
-			continue
+		if i := x.leader(ctx); i >= 0 && x.s.kill > 0 {
+			x.forwarders[i].Kill()
+			x.forwarders[i].Stop()
+			x.kills++
 		}
-		x.forwarders[i].Kill()
-		x.forwarders[i].Stop()
-		x.kills++
-		p, err := startForwarder(x.ctx, x.server.URL(), fmt.Sprint("forwarder-", i))
-		if err != nil {
-			return err
+		for i, p := range x.forwarders {
+			select {
+			case <-p.Ended():
+			default:
+				continue
+			}
+			p, err := startForwarder(x.ctx, x.server.URL(), fmt.Sprint("forwarder-", i))
+			if err != nil {
+				return err
+			}
+			x.forwarders[i] = p
 		}
-		x.forwarders[i] = p
 	}
-	return nil
 }
 
 // cutConnections cuts all connections of Postgres, until ctx ends.

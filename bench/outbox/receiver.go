@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"github.com/troupe-rt/troupe/bench/outbox/check"
+	"github.com/troupe-rt/troupe/cluster"
 	"github.com/troupe-rt/troupe/topic"
 )
 
 // A receiver is a node that follows every topic.
 type receiver struct {
-	node   *node
+	node   *cluster.Node
 	record *record
 	got    atomic.Int64
 	wg     sync.WaitGroup
@@ -24,13 +25,13 @@ type receiver struct {
 
 func startReceiver(ctx context.Context, x *scene, i int) (*receiver, error) {
 	name := fmt.Sprintf("receiver-%d", i)
-	n, err := startNode(ctx, x.server.URL(), name)
+	n, err := startNode(context.WithoutCancel(ctx), x.server.URL(), name, false)
 	if err != nil {
 		return nil, err
 	}
 	r, err := newRecord(x.folder, name)
 	if err != nil {
-		return nil, errors.Join(err, n.close(ctx))
+		return nil, errors.Join(err, n.Close())
 	}
 	v := &receiver{node: n, record: r}
 	for i := range x.s.topics {
@@ -43,7 +44,7 @@ func startReceiver(ctx context.Context, x *scene, i int) (*receiver, error) {
 func (v *receiver) follow(ctx context.Context, name string) {
 	var at topic.Position
 	for ctx.Err() == nil {
-		for e, err := range topic.Of[string](v.node.topics, name).Events(ctx, topic.Since(at), topic.Buffer(kept)) {
+		for e, err := range topic.Of[string](v.node.Topics(), name).Events(ctx, topic.Since(at), topic.Buffer(kept)) {
 			if err != nil {
 				break // a loss shows as a hole
 			}
@@ -57,5 +58,5 @@ func (v *receiver) follow(ctx context.Context, name string) {
 
 func (v *receiver) close(ctx context.Context) error {
 	v.wg.Wait()
-	return errors.Join(v.node.close(ctx), v.record.close())
+	return errors.Join(v.node.Drain(ctx), v.record.close())
 }

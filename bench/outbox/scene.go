@@ -30,6 +30,8 @@ type scene struct {
 	receivers  []*receiver
 	writers    []*writer
 	written    atomic.Int64 // rows
+	committed  atomic.Int64 // of them that have to arrive
+	unknown    atomic.Bool  // more may
 	kills      int
 	cuts       int
 	wrote, all time.Duration // until the last commit, and until all had arrived
@@ -81,7 +83,9 @@ func (x *scene) play(ctx context.Context) error {
 	trouble, calm := context.WithCancel(gctx)
 	defer calm()
 	g.Go(func() error { return x.killLeaders(trouble) })
-	g.Go(func() error { return x.cutConnections(trouble) })
+	writing, written := context.WithCancel(trouble)
+	defer written()
+	g.Go(func() error { return x.cutConnections(writing) })
 	g.Go(func() error { return x.tell(trouble) })
 	g.Go(func() error {
 		defer calm()
@@ -92,6 +96,7 @@ func (x *scene) play(ctx context.Context) error {
 		if err := w.Wait(); err != nil {
 			return err
 		}
+		written()
 		x.wrote = time.Since(began)
 		x.log("all is written; %d leaders killed so far", x.kills)
 		return x.arrive(gctx)
@@ -101,24 +106,29 @@ func (x *scene) play(ctx context.Context) error {
 	return err
 }
 
-// arrive returns when the outbox is empty and receivers have stood still for a while, at least two more kills.
+// settleFor is how long nothing may come any more until that is believed. What a node had written when it was killed is
+// found when its lease has ended.
+const settleFor = 15 * time.Second
+
+// arrive returns when receivers have what was committed, and nothing more comes for a while.
 func (x *scene) arrive(ctx context.Context) error {
 	deadline := time.Now().Add(x.s.within)
-	quiet, last := time.Time{}, int64(-1)
+	var last int64
+	since := time.Now()
 	for ctx.Err() == nil && time.Now().Before(deadline) {
 		pause(ctx, 100*time.Millisecond)
-		b, err := outbox.Look(ctx, x.receivers[0].node.db)
-		if err != nil {
-			continue // its connections are cut, too
-		}
-		sum := int64(b.Pending + b.Dead)
+		sum, all := int64(0), true
 		for _, r := range x.receivers {
-			sum += r.got.Load()
+			got := r.got.Load()
+			sum += got
+			all = all && got >= x.committed.Load()
 		}
-		if sum != last || b.Pending > 0 {
-			quiet, last = time.Now(), sum
+		b, err := outbox.Look(ctx, x.receivers[0].node.Postgres())
+		if sum != last || err != nil || b.Pending > 0 {
+			last, since = sum, time.Now()
+			continue
 		}
-		if time.Since(quiet) > 3*time.Second {
+		if still := time.Since(since); all && !x.unknown.Load() && still > time.Second || still > settleFor {
 			return nil
 		}
 	}

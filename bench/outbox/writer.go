@@ -21,6 +21,7 @@ type writer struct {
 	record *record
 	dice   *rand.Rand
 	txs    int
+	valid  int64 // rows of the transaction that are not void
 }
 
 func newWriter(x *scene, i int) (*writer, error) {
@@ -51,6 +52,7 @@ func (w *writer) run(ctx context.Context) error {
 // transact runs a transaction of up to eight rows for up to four topics.
 func (w *writer) transact(ctx context.Context, conn *pgx.Conn) error {
 	w.txs++
+	w.valid = 0
 	name := fmt.Sprintf("%s-%d", w.name, w.txs)
 	tx, err := conn.Begin(ctx)
 	if err != nil {
@@ -98,6 +100,7 @@ func (w *writer) publish(ctx context.Context, tx pgx.Tx, name, topic string, i i
 	if void {
 		return in.Rollback(ctx)
 	}
+	w.valid++
 	return nil
 }
 
@@ -105,9 +108,11 @@ func (w *writer) commit(ctx context.Context, tx pgx.Tx, name string) error {
 	from := w.x.now()
 	if err := tx.Commit(ctx); err != nil {
 		w.record.write(check.Line{Kind: check.Unknown, Tx: name, From: from})
+		w.x.unknown.Store(true)
 		return err
 	}
 	w.record.write(check.Line{Kind: check.Committed, Tx: name, From: from, To: w.x.now()})
+	w.x.committed.Add(w.valid)
 	return nil
 }
 
