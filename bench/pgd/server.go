@@ -145,7 +145,9 @@ func (s *Server) ready(ctx context.Context, retry *time.Ticker) (ok bool, why er
 func (s *Server) Address() string { return s.address }
 
 // URL is what a node is given to use the server.
-func (s *Server) URL() string { return "postgres://postgres@" + s.address + "/postgres?sslmode=disable" }
+func (s *Server) URL() string {
+	return "postgres://postgres@" + s.address + "/postgres?sslmode=disable"
+}
 
 // Stop ends the server in order, and returns when it is gone.
 func (s *Server) Stop() { s.process.Stop() }
