@@ -100,8 +100,9 @@ type Config struct {
 	// Defaults to the Prefix without what is not part of a name: "troupe".
 	Schema string
 
-	// PostgresConns bounds the node's pool of connections to Postgres, 1 to 1000. Up to
-	// four more are used beside it, for listening.
+	// PostgresConns bounds the node's pool of connections to Postgres, 1 to 1000. Beside it
+	// there are one for the relay if there is no Redis, one for the Outbox, one for Notify, and
+	// one more for each channel with a leader.
 	//
 	// Defaults to pgdb.DefaultMaxConns, 8.
 	PostgresConns int
