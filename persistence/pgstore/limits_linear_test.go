@@ -113,10 +113,16 @@ func limitsLinearizable(t *testing.T, server *pgtest.Server, p ratelimit.Policy)
 	url := server.Database(t)
 	var clients sync.WaitGroup
 	var steps atomic.Int64
-	for node := range 4 {
+	var nodes []*ratelimit.Limits
+	var proxies []*pgtest.Proxy
+	for range 4 { // all of them before the first connection is killed
 		proxy := pgtest.StartProxy(t, server.Addr())
 		s := NewLimits(pgtest.Open(t, proxy.URL(url), pgdb.Config{MaxConns: 4}), nil)
-		l := startLimits(t, ratelimit.Config{Store: s, Policies: []ratelimit.Policy{p}})
+		nodes = append(nodes, startLimits(t, ratelimit.Config{Store: s, Policies: []ratelimit.Policy{p}}))
+		proxies = append(proxies, proxy)
+	}
+	for node, l := range nodes {
+		proxy := proxies[node]
 		for c := range 3 {
 			clients.Go(func() {
 				random := rand.New(rand.NewPCG(uint64(3*node+c), 11))
@@ -214,21 +220,27 @@ func admissions(t *testing.T, server *pgtest.Server, p ratelimit.Policy, d time.
 	var mu sync.Mutex
 	var all []limitAdmission
 	var wg sync.WaitGroup
-	began, url := time.Now(), server.Database(t)
+	url := server.Database(t)
 	few := func() bool { // the machine is busy
 		mu.Lock()
 		defer mu.Unlock()
 		return len(all) < 200
 	}
+	var nodes []*ratelimit.Limits
+	var proxies []*pgtest.Proxy
 	for range 3 {
 		proxy := pgtest.StartProxy(t, server.Addr())
-		l := startLimits(t, ratelimit.Config{Policies: []ratelimit.Policy{p},
-			Store: NewLimits(pgtest.Open(t, proxy.URL(url), pgdb.Config{MaxConns: 4}), nil)})
+		proxies = append(proxies, proxy)
+		nodes = append(nodes, startLimits(t, ratelimit.Config{Policies: []ratelimit.Policy{p},
+			Store: NewLimits(pgtest.Open(t, proxy.URL(url), pgdb.Config{MaxConns: 4}), nil)}))
+	}
+	began := time.Now()
+	for node, l := range nodes {
 		for c := range 4 {
 			wg.Go(func() {
 				for i := 0; time.Since(began) < d || few() && time.Since(began) < 10*d; i++ {
 					if i%200 == 50*c {
-						proxy.Cut()
+						proxies[node].Cut()
 					}
 					from := time.Since(began)
 					r, err := l.Consume(context.Background(), "limit", "k", 1)
