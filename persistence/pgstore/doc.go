@@ -1,3 +1,77 @@
 // Package pgstore keeps in Postgres what the nodes of a cluster share. Nodes whose Stores use the same
-// database and schema are one system.
+// database and schema are one system. This is about topic history; what else lies here has its section below.
+//
+// # Guarantees
+//
+//   - A [Store] is a topic.Log and a topic.RenewingLog in every respect that storetest checks (TestLog). It relays
+//     nothing: topics do, once Append has answered.
+//   - When Append answers, the events are on Postgres' disk, whatever the server's synchronous_commit
+//     (TestCommitsAreOnDisk), and they are kept once under the number that was told: while connections are
+//     killed (TestConnectionsAreKilled), the server restarts in order and by kill -9 (TestServerRestarts), the network fails
+//     and answers are lost (TestNetworkFails), and the disk is full (TestDiskIsFull). It goes on by itself afterwards.
+//   - Numbers, duplicates and pages are as if all nodes' calls came one after the other (TestLinearizable). Nodes that append to the
+//     same topics wait for each other in no circle (TestNodesBeside).
+//   - What is appended while a statement is under way is the next one, whatever the topics (TestPGR08Groups), and
+//     is answered as if it had come call by call (TestGroupedCalls). A topic that is refused costs the others nothing
+//     (TestOneTopicFails).
+//   - Text comes back byte for byte, in pages of any size (TestLargePages); IDs may be any bytes (TestLongIDs). What Postgres can
+//     not keep is refused before it is sent (TestCases).
+//   - Reads are exact in size and age, by the database's time, though the tables hold more (TestPGR04SweepByAge). Rows that are
+//     missing are told as a gap (TestCases).
+//   - What does not count any more is removed in the background, so that tables stay about as large as what
+//     counts (TestTrimKeepsUp, TestLeftoversAreRemoved). Where that fails no call does, and other topics are still trimmed
+//     (TestPGR03TrimFails).
+//   - A [Janitor] has each round of a Task done by one node (TestJanitorOneNodeAtATime); another one goes on where a node died
+//     in a round (TestJanitorTakesOver).
+//   - No call lasts longer than its context or the timeout of its DB; while the breaker is open calls fail at
+//     once, also those that would wait behind one that hangs (TestREP15BreakerOpen). What waits is bounded (TestBusy).
+//
+// # What lies in Postgres
+//
+//	topics   a row per topic: name, id, epoch, newest number, retention of its last append
+//	events   a row per event, by topics.id and number; data is text, and is JSON
+//	ids      a row per ID, by topics.id and ID
+//	cleared  ids of topics whose rows are still to be removed
+//	tasks    who cleans, and when
+//
+// So history can be queried:
+//
+//	select e.seq, e.at, e.name, e.data::jsonb from troupe.events e join troupe.topics t on t.id = e.topic
+//	where t.name = 'room:42' and e.seq > t.seq - t.size order by e.seq
+//
+// A topic's id changes when it is cleared: that is one row, and what hung on the old id is removed later.
+//
+// # How an append works
+//
+// A Store has a few lanes; a topic belongs to one of them. A lane has at most one statement under way, and what comes
+// meanwhile, to any of its topics, gathers for the next one, up to 2,048 entries or 4 MiB. So few commits serve many
+// publishes, with no timer. The statement is a function that locks the topics' rows in the order of their names, looks which
+// IDs are there, inserts events and IDs in bulk, and counts on. It is its own transaction, one round trip.
+//
+// Rows of topics change with each append. No index covers what changes and half of each page is kept free, so that
+// they change in place.
+//
+// # What is removed, and when
+//
+// A node removes what its own appends made superfluous as soon as a topic holds half its size more than it should (64 to 1,000
+// events), in ranges of up to 1,000 rows and no faster than [Config].TrimRate. Tasks of a Janitor remove the rest: every minute
+// events that aged, and every ten seconds rows of cleared topics and IDs that expired. A topic that holds nothing
+// and that nobody has published to or read for a day is forgotten; its next epoch is another one.
+//
+// A node that publishes more than TrimRate events a second for long has its tables grow. They shrink again, inside, when
+// there is less; their files do not.
+//
+// # Messages
+//
+// None: a Store is called directly, by any number of goroutines.
+//
+// # Failure
+//
+// Errors wrap those of the DB, which see: breaker.ErrOpen, a timeout, an error of the server. After one it is unknown
+// whether an Append was kept; again with the same IDs is safe. A [*ValueError], [ErrTooLarge], [ErrExhausted], [ErrBusy] and [ErrClosed] mean
+// that nothing was kept. A call whose context ended while it waited had no effect; one that was being sent may have
+// (TestCanceledCalls). Close waits for calls under way (TestClose).
+//
+// A database that lost its data has other epochs (TestCases). One that came back with older data has the same; topics notice
+// and call Renew (TestOldDataIsRenewed).
 package pgstore

@@ -188,7 +188,7 @@ func longText(n int) string {
 }
 
 // REP-15: while the breaker is open nothing waits, not even behind a call that hangs.
-func TestBreakerOpen(t *testing.T) {
+func TestREP15BreakerOpen(t *testing.T) {
 	t.Parallel()
 	system := actors.NewSystem(actors.Config{})
 	defer func() { _ = system.Close(context.Background()) }()

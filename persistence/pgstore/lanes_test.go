@@ -63,7 +63,7 @@ func groups(t *testing.T, s *Store) (statements uint64) {
 }
 
 // PGR-08: what comes while a statement is under way is one statement, whatever its topics.
-func TestGroups(t *testing.T) {
+func TestPGR08Groups(t *testing.T) {
 	t.Parallel()
 	s, release := blocked(t)
 	before := groups(t, s)

@@ -85,7 +85,7 @@ func TestTrimAfterClear(t *testing.T) {
 
 // PGR-03: what can not be removed fails no publish, keeps no other topic from being trimmed, and is
 // removed by the sweep later.
-func TestTrimFails(t *testing.T) {
+func TestPGR03TrimFails(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, Config{Registerer: prometheus.NewPedanticRegistry()})
 	keep := topic.Retention{Size: 10}
@@ -130,7 +130,7 @@ func sweepUntil(t *testing.T, s *Store, name string, rows int64, right func(erro
 }
 
 // PGR-04: events age by the database's time.
-func TestSweepByAge(t *testing.T) {
+func TestPGR04SweepByAge(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, Config{})
 	keep := topic.Retention{Size: 5000, TTL: time.Hour}

@@ -72,6 +72,7 @@ create function {schema}.append(
 declare
 	t_id bigint[];
 	c int;
+	v_stale boolean;
 begin
 	if current_setting('synchronous_commit') = 'off' then
 		perform set_config('synchronous_commit', 'on', true); -- an answer means that it is on disk
@@ -86,10 +87,16 @@ begin
 	end if;
 	at := clock_timestamp();
 	if cardinality(i_id) > 0 then
-		select array_agg(x.entry), array_agg(i.seq) into dup_entry, dup_seq
+		select array_agg(x.entry) filter (where y.fresh), array_agg(i.seq) filter (where y.fresh), bool_or(not y.fresh)
+		into dup_entry, dup_seq, v_stale
 		from unnest(i_entry, i_id) x(entry, id)
-		join {schema}.ids i on i.topic = t_id[e_topic[x.entry]] and i.id = x.id
-		where i.at > append.at - p_dedups[e_topic[x.entry]] * interval '1 ms';
+		join {schema}.ids i on i.topic = t_id[e_topic[x.entry]] and i.id = x.id,
+		lateral (select i.at > append.at - p_dedups[e_topic[x.entry]] * interval '1 ms' as fresh) y;
+		if v_stale then
+			delete from {schema}.ids i using unnest(i_entry, i_id) x(entry, id)
+			where i.topic = t_id[e_topic[x.entry]] and i.id = x.id
+				and i.at <= append.at - p_dedups[e_topic[x.entry]] * interval '1 ms';
+		end if;
 		if dup_entry is not null then
 			foreach c in array dup_entry loop
 				e_off[c] := 0;
@@ -103,11 +110,10 @@ begin
 				end if;
 			end loop;
 		end if;
-		insert into {schema}.ids as i (topic, id, seq, at, expires)
+		insert into {schema}.ids (topic, id, seq, at, expires)
 		select t_id[e_topic[x.entry]], x.id, heads[e_topic[x.entry]] + e_off[x.entry], append.at,
 			append.at + p_dedups[e_topic[x.entry]] * interval '1 ms'
-		from unnest(i_entry, i_id) x(entry, id) where e_off[x.entry] > 0
-		on conflict (topic, id) do update set seq = excluded.seq, at = excluded.at, expires = excluded.expires;
+		from unnest(i_entry, i_id) x(entry, id) where e_off[x.entry] > 0;
 	end if;
 	insert into {schema}.events (topic, seq, at, name, data)
 	select t_id[x.t], heads[x.t] + x.o, append.at, x.n, x.d
