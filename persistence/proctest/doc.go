@@ -7,7 +7,7 @@
 //     for that (TestEndsWithTheTestsProcess).
 //   - Ports are drawn from a range that the system gives to nobody by itself, so that a server that is stopped finds
 //     its port free when it is run again (TestPorts).
-//   - A proxy refuses, cuts, hangs and loses answers as it is told, and lets through the rest (TestProxy).
+//   - A proxy refuses, cuts, hangs, strands and loses answers as it is told, and lets through the rest (TestProxy).
 //
 // # Messages
 //

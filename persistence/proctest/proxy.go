@@ -15,9 +15,10 @@ type Proxy struct {
 	target string
 
 	mu       sync.Mutex
-	listener net.Listener // nil while refusing
-	conns    map[net.Conn]bool
-	healed   chan struct{} // closed unless hanging
+	listener net.Listener      // nil while refusing
+	conns    map[net.Conn]bool // true: stranded
+	healed   chan struct{}     // closed unless hanging
+	ended    chan struct{}
 	closed   bool
 	lose     bool // the next answer of the server
 	running  sync.WaitGroup
@@ -26,7 +27,7 @@ type Proxy struct {
 // StartProxy starts a proxy to a server's address, which ends with the test.
 func StartProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
-	p := &Proxy{target: target, conns: map[net.Conn]bool{}, healed: make(chan struct{})}
+	p := &Proxy{target: target, conns: map[net.Conn]bool{}, healed: make(chan struct{}), ended: make(chan struct{})}
 	close(p.healed)
 	t.Cleanup(p.end)
 	for range 20 {
@@ -75,6 +76,15 @@ func (p *Proxy) Hang() {
 	}
 }
 
+// Strand has the connections that there are hang for good, as if the network had forgotten them. New ones are as before.
+func (p *Proxy) Strand() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for conn := range p.conns {
+		p.conns[conn] = true
+	}
+}
+
 // LoseAnswer ends the connection on which the server answers next, before the answer
 // arrives: the command ran, and the client can not know.
 func (p *Proxy) LoseAnswer() {
@@ -120,6 +130,7 @@ func (p *Proxy) end() {
 	p.Refuse()
 	p.mu.Lock()
 	p.closed = true
+	close(p.ended)
 	p.cut()
 	p.mu.Unlock()
 	p.release()
@@ -159,19 +170,36 @@ func (p *Proxy) serve(l net.Listener, client net.Conn) {
 		_, _ = client.Close(), server.Close()
 		return
 	}
-	p.conns[client], p.conns[server] = true, true
+	p.conns[client], p.conns[server] = false, false
 	p.running.Go(func() { p.pipe(client, server, false) })
 	p.running.Go(func() { p.pipe(server, client, true) })
 }
 
 // fate says what becomes of something that came.
-func (p *Proxy) fate(answer bool) (healed chan struct{}, lose bool) {
+func (p *Proxy) fate(from net.Conn, answer bool) (healed chan struct{}, lose bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.conns[from] {
+		return p.ended, false
+	}
 	if answer {
 		lose, p.lose = p.lose, false
 	}
 	return p.healed, lose
+}
+
+// wait returns when what came on a connection may go on.
+func (p *Proxy) wait(from net.Conn, answer bool) (lose bool) {
+	for {
+		healed, lose := p.fate(from, answer)
+		if lose {
+			return true
+		}
+		<-healed
+		if now, _ := p.fate(from, false); now == healed { // neither stranded nor hanging again meanwhile
+			return false
+		}
+	}
 }
 
 // pipe forwards until either end is gone, and then ends both.
@@ -180,11 +208,9 @@ func (p *Proxy) pipe(from, to net.Conn, answers bool) {
 	for {
 		n, err := from.Read(buf)
 		if n > 0 {
-			healed, lose := p.fate(answers)
-			if lose {
+			if p.wait(from, answers) {
 				break
 			}
-			<-healed
 			if _, werr := to.Write(buf[:n]); werr != nil {
 				err = io.ErrClosedPipe
 			}

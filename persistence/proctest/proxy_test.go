@@ -107,9 +107,21 @@ func TestProxy(t *testing.T) {
 		t.Fatalf("what hung came as %q, %v", late, err)
 	}
 
+	p.Strand()
+	stranded := c
+	must(false, 's', 50*time.Millisecond)
+	c = open()
+	must(true, 't', patience)
+	p.Hang()
+	p.Heal(t)
+	_ = stranded.SetDeadline(time.Now().Add(50 * time.Millisecond))
+	if _, err := stranded.Read(late[:]); err == nil {
+		t.Error("what was stranded came through")
+	}
+
 	p.LoseAnswer()
 	must(false, 'g', patience)
-	for _, want := range []byte("acefg") { // of the others the connection had ended
+	for _, want := range []byte("aceftg") { // of the others the connection had ended
 		if got := <-heard; got != want {
 			t.Errorf("heard %c, want %c", got, want)
 		}
