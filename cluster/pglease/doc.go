@@ -4,7 +4,8 @@
 // # Guarantees
 //
 //   - A Registry is one in every respect that leasetest checks (TestRegistry), whatever
-//     isolation the server gives by default (TestIsolation). Each call is one statement.
+//     isolation the server gives by default (TestIsolation). Each call is one statement, and calls have one order
+//     for all nodes (TestClaimsBeside).
 //   - A restart of Postgres costs no node its life, whether in order or as a crash, which
 //     empties the tables; then all are told within a renewal (TestRestart). Who dies
 //     with it is cleaned up after (TestDeathInCrash). A Postgres that hangs costs no node its
