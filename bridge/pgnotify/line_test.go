@@ -102,7 +102,7 @@ func TestRetriesKeepOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		log := &faulty{Log: memstore.New(memstore.Config{}), delay: 3 * time.Millisecond}
-		log.set(func(call int) (bool, bool) { return call%3 == 0 && call < 100, call%2 > 0 })
+		log.set(func(call int) (bool, bool) { return call%3 == 0, call%2 > 0 })
 		n := onLog(t, log)
 		l := startLine(t, leading(n.topics))
 		a, b := n.listen(t, "kept:a"), n.listen(t, "kept:b")
@@ -110,8 +110,9 @@ func TestRetriesKeepOrder(t *testing.T) {
 		for i := range events {
 			l.send("kept:a", i)
 			l.send("kept:b", i)
-			if i%7 == 0 {
-				time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond)
+			if i%50 == 0 {
+				time.Sleep(time.Second) // until all that failed is through
 			}
 		}
 		time.Sleep(10 * time.Minute)
@@ -156,6 +157,11 @@ func TestBackendIsAway(t *testing.T) {
 		if want := upTo(20) + " stale 100"; kept.heard() != want {
 			t.Errorf("heard %s, want %s", kept.heard(), want)
 		}
+		log.set(func(int) (bool, bool) { return true, false })
+		for i := range 200 { // of topics that all fail: nobody waits for room
+			l.send(fmt.Sprint("kept:", i%10), i)
+		}
+		log.set(nil)
 		l.bridge.announcer.mu.Lock()
 		defer l.bridge.announcer.mu.Unlock()
 		if _, ok := l.bridge.announcer.owed[owed{"c", "kept"}]; !ok || len(l.bridge.announcer.owed) != 1 {
