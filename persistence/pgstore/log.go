@@ -3,6 +3,7 @@ package pgstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -44,7 +45,8 @@ func (s *Store) append(ctx context.Context, name string, batch []topic.Entry, ke
 		return topic.Appended{}, fmt.Errorf("pgstore: append: %w", err)
 	}
 	defer s.calls.Done()
-	p := &pending{topic: name, keep: keep, batch: batch, bytes: bytes, done: make(chan struct{})}
+	// A copy, as the caller may return before its entries are sent, and use its slice again.
+	p := &pending{topic: name, keep: keep, batch: slices.Clone(batch), bytes: bytes, done: make(chan struct{})}
 	got, err := s.laneOf(name).append(ctx, p)
 	if err != nil {
 		err = fmt.Errorf("pgstore: append: %w", err)
