@@ -15,7 +15,8 @@
 //   - Connections that died while nobody used them cost no call, or one if nobody said that they are dead
 //     (TestDeadConnectionsCostNothing, TestHalfOpenConnectionsCostOneCall). However often they are ended, callers get clear errors,
 //     what was answered is in the database, and the pool recovers (TestConnectionsKilledUnderLoad).
-//   - Of several servers in the URL the one that takes writes is used, also when that becomes another (TestSeveralServers).
+//   - Of several servers in the URL the one that takes writes is used, also when that becomes another, and if
+//     one hangs (TestSeveralServers, TestFirstServerHangs).
 //   - A call counts once for the breaker, and an error is an answer unless the server gives it to everybody; while the
 //     breaker is open calls fail at once (TestBreaker, TestAnsweredAndReason).
 //   - No error shows a password, also of a URL that is wrong (FuzzURL, TestCheckURL, TestHints).

@@ -136,6 +136,20 @@ func TestSeveralServers(t *testing.T) {
 	pgtest.Eventually(t, soon, "it uses the first again", func() error { return run(t.Context(), db, "create table if not exists a (x int)") })
 }
 
+// A server that takes connections and says nothing leaves time for the next.
+func TestFirstServerHangs(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Shared(t)
+	p := pgtest.StartProxy(t, s.Addr())
+	p.Hang()
+	url := strings.Replace(s.Database(t), s.Addr(), p.Addr()+","+s.Addr(), 1)
+	db, err := pgdb.Open(t.Context(), pgdb.Config{URL: url, Timeout: 6 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = db.Close()
+}
+
 func TestClose(t *testing.T) {
 	t.Parallel()
 	s := pgtest.Start(t)

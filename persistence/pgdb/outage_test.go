@@ -88,6 +88,12 @@ func TestHalfOpenConnectionsCostOneCall(t *testing.T) {
 			if err := db.Ping(t.Context()); !errors.Is(err, pgdb.ErrTimeout) {
 				t.Fatalf("while it hangs: %v", err)
 			}
+			pgtest.Eventually(t, soon, "the server is to be told, on a connection of its own", func() error {
+				if n := p.Count(); n <= conns {
+					return fmt.Errorf("%d connections", n)
+				}
+				return nil
+			})
 			p.Strand()
 			p.Heal(t)
 			for i := range 2 * conns {

@@ -46,6 +46,13 @@ func (p *Proxy) Port() int { return p.port }
 // Addr is host:port.
 func (p *Proxy) Addr() string { return fmt.Sprintf("127.0.0.1:%d", p.port) }
 
+// Count is how many connections there are.
+func (p *Proxy) Count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns) / 2 // each has two ends
+}
+
 // Cut ends every connection. New ones are as before.
 func (p *Proxy) Cut() {
 	p.mu.Lock()

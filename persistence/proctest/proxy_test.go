@@ -112,6 +112,9 @@ func TestProxy(t *testing.T) {
 	must(false, 's', 50*time.Millisecond)
 	c = open()
 	must(true, 't', patience)
+	if n := p.Count(); n != 2 {
+		t.Errorf("%d connections, want 2", n)
+	}
 	p.Hang()
 	p.Heal(t)
 	_ = stranded.SetDeadline(time.Now().Add(50 * time.Millisecond))
