@@ -124,7 +124,7 @@ func TestPrepared(t *testing.T) {
 }
 
 // asleep waits until the forwarder wants to be woken.
-func asleep(t *testing.T, conn *pgx.Conn) {
+func asleep(t testing.TB, conn *pgx.Conn) {
 	t.Helper()
 	pgtest.Eventually(t, soon, "it falls asleep", func() error {
 		var asleep bool

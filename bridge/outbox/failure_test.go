@@ -1,14 +1,18 @@
 package outbox_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/troupe-rt/troupe/actors"
 	"github.com/troupe-rt/troupe/bridge/outbox"
+	"github.com/troupe-rt/troupe/persistence/memstore"
 	"github.com/troupe-rt/troupe/persistence/pgdb/pgtest"
 	"github.com/troupe-rt/troupe/topic"
 )
@@ -189,4 +193,54 @@ func leads(f *outbox.Forwarder, want bool) error {
 		return fmt.Errorf("leader %t, last error %v", s.Leader, s.Err)
 	}
 	return nil
+}
+
+// TestNothingOvertakes has the store fail now and then, before or after it has done its work, while a lot waits.
+func TestNothingOvertakes(t *testing.T) {
+	t.Parallel()
+	db, url := open(t)
+	log := &moody{Log: memstore.New(memstore.Config{})}
+	topics := topicsOver(t, actors.NewSystem(actors.Config{}), log, topic.Policy{History: 100_000})
+	tx := begin(t, url)
+	const n = 3000
+	for i := range n {
+		publish(t, tx, fmt.Sprint("room:", i%2), fmt.Sprint(i))
+	}
+	commit(t, tx)
+	start(t, db, topics)
+	mustBe(t, db, 0, 0)
+	for room := range 2 {
+		h, err := topics.History(t.Context(), fmt.Sprint("room:", room), topic.Position{}, 0)
+		if err != nil || len(h.Events) != n/2 {
+			t.Fatalf("%d events, %v", len(h.Events), err)
+		}
+		for i, e := range h.Events {
+			if e.Name() != fmt.Sprint(2*i+room) {
+				t.Fatalf("room %d: %s at place %d", room, e.Name(), i)
+			}
+		}
+	}
+	if log.failed.Load() < 5 {
+		t.Errorf("failed %d times", log.failed.Load())
+	}
+}
+
+// A moody Log fails every third time, and half of those it has done its work.
+type moody struct {
+	topic.Log
+	calls, failed atomic.Int64
+}
+
+func (m *moody) Append(ctx context.Context, name string, batch []topic.Entry, keep topic.Retention) (topic.Appended, error) {
+	n := m.calls.Add(1)
+	if n%3 != 1 {
+		return m.Log.Append(ctx, name, batch, keep)
+	}
+	m.failed.Add(1)
+	if n%2 == 0 {
+		if _, err := m.Log.Append(ctx, name, batch, keep); err != nil {
+			return topic.Appended{}, err
+		}
+	}
+	return topic.Appended{}, errors.New("in a bad mood")
 }

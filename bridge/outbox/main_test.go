@@ -36,7 +36,7 @@ func open(t *testing.T) (*pgdb.DB, string) {
 }
 
 // connect is an application's connection.
-func connect(t *testing.T, url string) *pgx.Conn {
+func connect(t testing.TB, url string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
@@ -62,7 +62,7 @@ func start(t *testing.T, db *pgdb.DB, topics outbox.Topics, change ...func(*outb
 	return f
 }
 
-func stop(t *testing.T, f *outbox.Forwarder) {
+func stop(t testing.TB, f *outbox.Forwarder) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), soon)
 	defer cancel()
@@ -77,7 +77,7 @@ func realTopics(t *testing.T, policies ...topic.Policy) *topic.Topics {
 	return topicsOver(t, actors.NewSystem(actors.Config{}), memstore.New(memstore.Config{}), policies...)
 }
 
-func topicsOver(t *testing.T, system *actors.System, log topic.Log, policies ...topic.Policy) *topic.Topics {
+func topicsOver(t testing.TB, system *actors.System, log topic.Log, policies ...topic.Policy) *topic.Topics {
 	t.Helper()
 	topics, err := topic.Start(topic.Config{System: system, Log: log, Policies: policies})
 	if err != nil {
@@ -165,7 +165,7 @@ func (f *fake) mustGet(t *testing.T, want ...string) {
 }
 
 // mustBe waits until the outbox is so.
-func mustBe(t *testing.T, db *pgdb.DB, pending, dead int) {
+func mustBe(t testing.TB, db *pgdb.DB, pending, dead int) {
 	t.Helper()
 	pgtest.Eventually(t, soon, "the outbox settles", func() error {
 		b, err := outbox.Look(t.Context(), db)
@@ -176,7 +176,7 @@ func mustBe(t *testing.T, db *pgdb.DB, pending, dead int) {
 	})
 }
 
-func exec(t *testing.T, conn outbox.Execer, sql string, args ...any) {
+func exec(t testing.TB, conn outbox.Execer, sql string, args ...any) {
 	t.Helper()
 	var n json.RawMessage
 	if err := conn.QueryRow(t.Context(), sql, args...).Scan(&n); err != nil && !errors.Is(err, pgx.ErrNoRows) {
@@ -184,7 +184,7 @@ func exec(t *testing.T, conn outbox.Execer, sql string, args ...any) {
 	}
 }
 
-func publish(t *testing.T, tx outbox.Execer, name, event string, opts ...outbox.Option) int64 {
+func publish(t testing.TB, tx outbox.Execer, name, event string, opts ...outbox.Option) int64 {
 	t.Helper()
 	id, err := outbox.Publish(t.Context(), tx, name, event, map[string]string{"of": event}, opts...)
 	if err != nil {

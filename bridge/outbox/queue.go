@@ -20,6 +20,9 @@ type queue struct {
 	within  time.Duration // for each call
 }
 
+// silentFor is how long a leader may say nothing until the server ends its connection, and with it the leadership.
+const silentFor = 15 * time.Second
+
 // readWithin is for readings that have to step over a lot that is not vacuumed.
 const readWithin = 10 * time.Second
 
@@ -32,7 +35,7 @@ func openQueue(ctx context.Context, db *pgdb.DB, conn *pgx.Conn, poll time.Durat
 	settings := fmt.Sprintf(`set statement_timeout = %d; set lock_timeout = %d; set idle_session_timeout = %d;
 		set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3; set tcp_user_timeout = 10000;
 		set default_transaction_isolation = 'read committed';
-		set enable_seqscan = off; set enable_bitmapscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off`, ms, ms, max(30*time.Second, 3*poll).Milliseconds())
+		set enable_seqscan = off; set enable_bitmapscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set jit = off`, ms, ms, max(silentFor, 3*poll).Milliseconds())
 	return q, q.call(ctx, func(ctx context.Context) error {
 		_, err := conn.Exec(ctx, settings)
 		return err
