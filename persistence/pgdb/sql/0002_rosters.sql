@@ -479,8 +479,9 @@ begin
                 (select x.key, x.life from {schema}.roster_members x where x.roster = next order by x.key, x.life limit most_rows) d
              where m.roster = next and m.key = d.key and m.life = d.life and not exists (select from {schema}.rosters r where r.id = next);
             get diagnostics n = row_count;
-            if n = most_rows then
-                return last; -- more of it is there
+            most_rows := most_rows - n;
+            if most_rows = 0 then
+                return last; -- more of it may be there
             end if;
         end if;
         last := next;
