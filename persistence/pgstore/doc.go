@@ -61,6 +61,44 @@
 // A node that publishes more than TrimRate events a second for long has its tables grow. They shrink again, inside, when
 // there is less; their files do not.
 //
+// # Rosters
+//
+// [Rosters] is a roster.Store, Closer and Notebook in every respect that storetest checks (TestRosters). Its tables are
+// unlogged: a commit waits for no disk, and a server that crashed, or a standby that takes over, has no rosters. They begin
+// anew for another epoch, and nodes show again whom they have; a server that was only stopped has them all (TestRosterRestarts).
+//
+//	rosters         a row per roster: id, version, how many members, until when it is closed; its lock is the roster's
+//	roster_members  a row per member and life that shows it, by rosters.id: its value, and when it was put
+//	roster_lives    a row per life and roster: how many it shows there, and which call it made last
+//	roster_dead     lives that are buried
+//	roster_notes    what is noted
+//
+// The id is random, and the epoch is the id. A roster that is closed, or begins anew, gets another one. Names, lives, keys and
+// values are bytes, as they came; a name has up to 1,536 bytes, a life up to 512, an Apply up to 18 MiB.
+//
+//   - Apply is one statement, a function, that takes effect and relays (NOTIFY, in pgdb's form) in one transaction. So versions
+//     are relayed once each, in order, and no others (TestRosterVersionsThroughFailures, TestRosterFrames); and no lock waits
+//     for a network, or for a node that hangs between two statements, which is why the frame is written by the server.
+//   - What it costs is what its ops cost, whoever else is there, and whatever the planner believes
+//     (TestRosterPRE34Cost). Calls of one life on one roster go one after the other in the node already
+//     (TestRosterLines), so that a busy roster takes up one connection.
+//   - Places are given, and versions numbered, as if all nodes asked one after the other, also while connections
+//     are killed, answers are lost and Postgres hangs (TestRosterLinearizable). An Apply that failed has happened before a later
+//     one of the same roster and life is answered, or never does (TestRosterLateCalls, TestRosterLateAfterClose). That
+//     holds for two minutes.
+//   - Bury goes on where another one stopped, and tells each leave once (TestRosterBuryThroughFailures). Nothing that a life
+//     does late escapes it (TestRosterLateAfterBury). It works in steps of 500 members or four megabytes (TestRosterFramesAreBounded).
+//   - A row that somebody else holds is waited for until the timeout, and other rosters are not (TestRosterHeld). While the breaker is
+//     open calls fail at once (TestRosterBreakerOpen). No password is in an error (TestRosterErrorsHideThePassword).
+//   - What nobody needs any more is removed by Tasks, in rounds: rosters that were empty for ten minutes, what is known of lives that
+//     show nobody after two, the dead after twenty (TestRosterRowsAreForgotten, TestRosterRowsOfNothing, TestRosterTasksInRounds).
+//     Notes stay until the roster is closed.
+//   - Where somebody deleted, changed or added rows no call fails. A roster whose counts are wrong begins anew: when it is
+//     read, or by a Task that counts about 100,000 members a minute (TestRosterDamageIsSeenByLoad, TestRosterPRE31DamagedRows).
+//
+// All commits that notify wait for each other, in the whole database server: one that also has to reach the disk, as those of other
+// programs may, holds up those of rosters for that long.
+//
 // # Messages
 //
 // None: a Store is called directly, by any number of goroutines.

@@ -32,9 +32,9 @@ func wantMembers(t testing.TB, r *Rosters, name, want string) roster.Snapshot {
 	return n
 }
 
-// Whatever rows somebody deletes, changes or adds by hand: no call fails for it, and with the next round of the tasks at
+// PRE-31: whatever rows somebody deletes, changes or adds by hand: no call fails for it, and with the next round of the tasks at
 // the latest the roster is sound, for another epoch or as it was.
-func TestRosterDamagedRows(t *testing.T) {
+func TestRosterPRE31DamagedRows(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Shared(t).Database(t)
 	for i, damage := range []string{
