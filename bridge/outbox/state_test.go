@@ -12,9 +12,9 @@ import (
 )
 
 var (
-	away  = fmt.Errorf("%w: refused", topic.ErrUnavailable)
+	errGone  = fmt.Errorf("%w: refused", topic.ErrUnavailable)
 	wrong = &topic.InputError{Field: "data", Rule: "must be other"}
-	crash = fmt.Errorf("%w: append: %w", topic.ErrUnavailable, &actors.PanicError{Kind: "topic"})
+	errCrash = fmt.Errorf("%w: append: %w", topic.ErrUnavailable, &actors.PanicError{Kind: "topic"})
 )
 
 func TestJudge(t *testing.T) {
@@ -29,15 +29,15 @@ func TestJudge(t *testing.T) {
 		waits    bool
 	}{
 		"all are out":             {answers: none(4), want: []verdict{out, out, out, out}},
-		"backend away":            {answers: []error{nil, away, topic.ErrBehind, topic.ErrBehind}, want: []verdict{out}, waits: true},
-		"backend away for long":   {answers: []error{away}, tries: 100, want: nil, waits: true},
+		"backend away":            {answers: []error{nil, errGone, topic.ErrBehind, topic.ErrBehind}, want: []verdict{out}, waits: true},
+		"backend away for long":   {answers: []error{errGone}, tries: 100, want: nil, waits: true},
 		"overloaded":              {answers: []error{nil, nil, topic.ErrOverloaded}, want: []verdict{out, out}, waits: true},
 		"wrong":                   {answers: []error{nil, wrong}, want: []verdict{out, dead}, leftover: true},
 		"refused":                 {answers: []error{topic.ErrFailed, topic.ErrBehind}, want: []verdict{failed}, waits: true},
 		"refused once too often":  {answers: []error{topic.ErrFailed}, tries: 2, want: []verdict{dead}, leftover: true},
-		"its store panics":        {answers: []error{crash}, want: []verdict{failed}, waits: true},
+		"its store panics":        {answers: []error{errCrash}, want: []verdict{failed}, waits: true},
 		"closed":                  {answers: []error{nil, topic.ErrClosed}, want: []verdict{out}, end: true},
-		"one out behind a failed": {answers: []error{away, nil}, want: []verdict{out}, waits: true},
+		"one out behind a failed": {answers: []error{errGone, nil}, want: []verdict{out}, waits: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -66,7 +66,7 @@ func TestBackoff(t *testing.T) {
 	d := newDesk(Config{MaxTries: 3, Backoff: time.Second, MaxBackoff: 3 * time.Second}, func(d time.Duration) time.Duration { return d })
 	now := time.Unix(1000, 0)
 	rows := make([]row, 200)
-	o := outcome{topic: "t", rows: rows, answers: []error{away}}
+	o := outcome{topic: "t", rows: rows, answers: []error{errGone}}
 	for i, want := range []time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second} {
 		d.judge(o, now)
 		if waiting, freed, next := d.waiting(now); len(waiting) != 1 || freed || next.Sub(now) != want {
@@ -158,15 +158,19 @@ func TestRhythm(t *testing.T) {
 		}
 	}
 	for range 10 { // now and then something comes
-		if r.hit() || r.hit() {
-			t.Fatal("woke")
+		for range busyAfter - 1 {
+			if r.hit() {
+				t.Fatal("woke")
+			}
 		}
 		if wait, sleep := r.miss(); sleep || wait != time.Second {
 			t.Errorf("asleep: %s, %t", wait, sleep)
 		}
 	}
-	if r.hit() || r.hit() || !r.hit() || r.hit() {
-		t.Error("does not wake, or twice")
+	for i := range busyAfter + 1 {
+		if wake := r.hit(); wake != (i == busyAfter-1) {
+			t.Errorf("hit %d: wakes %t", i, wake)
+		}
 	}
 	if wait, sleep := r.miss(); sleep || wait != awakeFor[0] {
 		t.Errorf("awake: %s, %t", wait, sleep)
@@ -176,8 +180,8 @@ func TestRhythm(t *testing.T) {
 func TestBlame(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]blame{
-		wrong: ofRow, away: ofBackend, topic.ErrOverloaded: ofBackend, topic.ErrClosed: ofEnd, topic.ErrFailed: ofTry,
-		crash: ofTry, errors.New("other"): ofTry, topic.ErrBehind: ofTry,
+		wrong: ofRow, errGone: ofBackend, topic.ErrOverloaded: ofBackend, topic.ErrClosed: ofEnd, topic.ErrFailed: ofTry,
+		errCrash: ofTry, errors.New("other"): ofTry, topic.ErrBehind: ofTry,
 	} {
 		if got := blameFor(err); got != want {
 			t.Errorf("%v: %d, want %d", err, got, want)
