@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -15,10 +14,6 @@ import (
 	"github.com/troupe-rt/troupe/actors/ratelimit"
 	"github.com/troupe-rt/troupe/persistence/pgdb"
 )
-
-// limitPlaces is how many locks a limit has. Calls of one place come one after the other in the
-// whole cluster.
-const limitPlaces = 4
 
 // Limits keep in Postgres what was consumed of rate limits: a row for each key. They are a
 // ratelimit.Store. Their methods are safe for concurrent use; there is nothing to close.
@@ -51,19 +46,12 @@ func NewLimits(db *pgdb.DB, reg prometheus.Registerer) *Limits {
 	}
 }
 
-// Place implements ratelimit.Store.
-func (l *Limits) Place(_ ratelimit.Policy, key string) int {
-	h := uint32(2166136261) // FNV-1a
-	for i := range len(key) {
-		h = (h ^ uint32(key[i])) * 16777619
-	}
-	return int(h % limitPlaces)
-}
+// Place implements ratelimit.Store: there is one. Fewer and larger batches cost less than what could be
+// done beside each other.
+func (l *Limits) Place(ratelimit.Policy, string) int { return 0 }
 
-// lockOf is the key of the lock of a place.
-func (l *Limits) lockOf(limit string, place int) int64 {
-	return l.db.LockKey("limits/" + limit + "/" + strconv.Itoa(place))
-}
+// lockOf is the key of the lock of a limit.
+func (l *Limits) lockOf(limit string) int64 { return l.db.LockKey("limits/" + limit) }
 
 // Take implements ratelimit.Store, in two round trips.
 func (l *Limits) Take(ctx context.Context, p ratelimit.Policy, batch []ratelimit.Want) (grants []ratelimit.Grant, err error) {
@@ -76,7 +64,7 @@ func (l *Limits) Take(ctx context.Context, p ratelimit.Policy, batch []ratelimit
 	}
 	slices.Sort(keys)
 	t, began := p.Terms(), time.Now()
-	err = l.change(ctx, p, l.Place(p, batch[0].Key), slices.Compact(keys), func(now int64, known map[string]*standing) {
+	err = l.change(ctx, p, slices.Compact(keys), func(now int64, known map[string]*standing) {
 		grants = take(known, now, t, batch)
 	})
 	if err = l.called(callTake, began, err); err != nil {
@@ -88,7 +76,7 @@ func (l *Limits) Take(ctx context.Context, p ratelimit.Policy, batch []ratelimit
 // Change implements ratelimit.Store.
 func (l *Limits) Change(ctx context.Context, p ratelimit.Policy, key string, c ratelimit.Change) error {
 	began := time.Now()
-	err := l.change(ctx, p, l.Place(p, key), []string{key}, func(now int64, known map[string]*standing) { alter(known, key, now, c) })
+	err := l.change(ctx, p, []string{key}, func(now int64, known map[string]*standing) { alter(known, key, now, c) })
 	return l.called(callChange, began, err)
 }
 
@@ -100,10 +88,10 @@ func (l *Limits) called(c call, began time.Time, err error) error {
 	return nil
 }
 
-// change has f change the keys of one place as it is their turn. It begins a transaction, takes the lock and reads in
-// one round trip, and writes and commits in another.
-func (l *Limits) change(ctx context.Context, p ratelimit.Policy, place int, keys []string, f func(now int64, known map[string]*standing)) error {
-	lock := l.lockOf(p.Name, place)
+// change has f change keys of a limit, one call after the other in the whole cluster. It begins a transaction, takes the
+// lock and reads in one round trip, and writes and commits in another.
+func (l *Limits) change(ctx context.Context, p ratelimit.Policy, keys []string, f func(now int64, known map[string]*standing)) error {
+	lock := l.lockOf(p.Name)
 	leave, err := l.enter(ctx, lock)
 	if err != nil {
 		return err

@@ -37,9 +37,7 @@ func (l *Limits) clearAll(ctx context.Context, p ratelimit.Policy) error {
 // clearOne forgets the keys of a page, and returns the last of them.
 func (l *Limits) clearOne(ctx context.Context, q pgdb.Querier, p ratelimit.Policy, after []byte) (last []byte, done bool, err error) {
 	b := &pgx.Batch{}
-	for place := range limitPlaces {
-		b.Queue(l.lock, l.lockOf(p.Name, place))
-	}
+	b.Queue(l.lock, l.lockOf(p.Name))
 	b.Queue(l.forget, p.Name, append([]byte{}, after...), clearPage).QueryRow(func(row pgx.Row) error { return row.Scan(&last) })
 	err = q.SendBatch(ctx, b).Close()
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -73,12 +73,13 @@ create unlogged table {schema}.limits (
 ) with (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500);
 create index on {schema}.limits (gone);
 
--- limits_lock takes the lock of a place and returns the time at which it has it, in microseconds.
+-- limits_lock takes the lock of a limit and returns the time at which it has it, in microseconds. A node that stops while
+-- it has the lock keeps others waiting for a second.
 create function {schema}.limits_lock(lock bigint) returns bigint language plpgsql volatile as $$
 begin
     if pg_is_in_recovery() then
         raise 'this server is a standby' using errcode = 'read_only_sql_transaction';
     end if;
-    perform pg_advisory_xact_lock(lock);
+    perform pg_advisory_xact_lock(lock), set_config('idle_in_transaction_session_timeout', '1s', true);
     return (extract(epoch from clock_timestamp()) * 1000000)::bigint;
 end $$;
