@@ -13,7 +13,7 @@ import (
 
 var (
 	errGone  = fmt.Errorf("%w: refused", topic.ErrUnavailable)
-	wrong = &topic.InputError{Field: "data", Rule: "must be other"}
+	wrong    = &topic.InputError{Field: "data", Rule: "must be other"}
 	errCrash = fmt.Errorf("%w: append: %w", topic.ErrUnavailable, &actors.PanicError{Kind: "topic"})
 )
 
