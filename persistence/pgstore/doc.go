@@ -43,8 +43,9 @@
 //
 // # How an append works
 //
-// A Store has a few lanes; a topic belongs to one of them. A lane has at most one statement under way, and what comes
-// meanwhile, to any of its topics, gathers for the next one, up to 2,048 entries or 4 MiB. So few commits serve many
+// A Store has mostly one statement under way, and what comes meanwhile, to any topic, gathers for the next one, up to 2,048
+// entries or 4 MiB. A second and third one are begun when 256 entries wait, or the first takes longer than 20 ms
+// (TestStuckTopic); a topic is in one of them at a time. So few commits serve many
 // publishes, with no timer. The statement is a function that locks the topics' rows in the order of their names, looks which
 // IDs are there, inserts events and IDs in bulk, and counts on. It is its own transaction, one round trip.
 //
@@ -64,7 +65,7 @@
 // # Rosters
 //
 // [Rosters] is a roster.Store, Closer and Notebook in every respect that storetest checks (TestRosters). Its tables are
-// unlogged: a commit waits for no disk, and a server that crashed, or a standby that takes over, has no rosters. They begin
+// unlogged: a commit waits for no disk (TestRosterCommitsWaitForNoDisk), and a server that crashed, or a standby that takes over, has no rosters. They begin
 // anew for another epoch, and nodes show again whom they have; a server that was only stopped has them all (TestRosterRestarts).
 //
 //	rosters         a row per roster: id, version, how many members, until when it is closed; its lock is the roster's

@@ -200,3 +200,37 @@ func TestRosterPRE34Cost(t *testing.T) {
 		}
 	}
 }
+
+// What is unlogged waits for no disk: the log is synced some times a second, not with each commit.
+func TestRosterCommitsWaitForNoDisk(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t)
+	url := server.Database(t)
+	db, err := pgdb.Open(t.Context(), pgdb.Config{URL: url, MaxConns: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := NewRosters(db)
+	pgtest.Exec(t, url, `select pg_stat_reset_shared('wal')`)
+	began := time.Now()
+	const calls = 600
+	for i := range calls {
+		applyOps(t, r, showing(fmt.Sprint("k", i%7), strconv.Itoa(i)))
+	}
+	seconds := time.Since(began).Seconds() + 1
+	if err := db.Close(); err != nil { // its process tells what it did at its end
+		t.Fatal(err)
+	}
+	pgtest.Eventually(t, 10*time.Second, "the server has counted", func() error {
+		if ask[int](t, url, `select wal_records from pg_stat_wal`) < calls {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	if n := ask[int](t, url, `select wal_sync from pg_stat_wal`); float64(n) > 20*seconds {
+		t.Errorf("%d commits synced the log %d times", calls, n)
+	}
+}
