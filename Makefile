@@ -47,6 +47,8 @@ bench: ## measure whole paths beside a peer; takes a while, shows progress
 .PHONY: chaos
 chaos: ## break a cluster while clients use it, and prove that nobody missed anything unannounced
 	$(GO) run ./bench/chaos
+	$(GO) run ./bench/chaos --backend postgres --restart kill
+	$(GO) run ./bench/outbox
 
 .PHONY: fuzz
 fuzz: ## fuzz every parser for FUZZTIME (10m) each
