@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/troupe-rt/troupe/actors"
+	"github.com/troupe-rt/troupe/persistence/pgdb/pgtest"
 	"github.com/troupe-rt/troupe/topic"
 )
 
@@ -21,6 +22,8 @@ var payload = []byte(`{"text":"` + strings.Repeat("x", 189) + `"}`)
 func beside(b *testing.B, callers int, f func(ctx context.Context, n int) error) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
+	pg := pgtest.Shared(b)
+	server, own := serverCPU(b, pg), ownCPU(b)
 	b.ResetTimer()
 	for range callers {
 		wg.Go(func() {
@@ -34,6 +37,8 @@ func beside(b *testing.B, callers int, f func(ctx context.Context, n int) error)
 	}
 	wg.Wait()
 	b.StopTimer()
+	b.ReportMetric((serverCPU(b, pg)-server)*1e6/float64(b.N), "pg-µs/event")
+	b.ReportMetric((ownCPU(b)-own)*1e6/float64(b.N), "go-µs/event")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 	b.ReportMetric(0, "ns/op")
 }

@@ -2,10 +2,9 @@ package pgstore
 
 import (
 	"context"
-	"hash/maphash"
-	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/troupe-rt/troupe/persistence/pgdb"
 	"github.com/troupe-rt/troupe/topic"
@@ -19,17 +18,27 @@ const (
 	waitingBytes   = 128 << 20
 )
 
-// A lane has at most one statement under way. What is appended meanwhile, to any of its topics, is the next
-// one: many commits become one. All of a topic goes through one lane, so its statements never wait for each other's
-// locks.
-type lane struct {
+// worth is how many entries make a statement worth its while: from there on another one beside it is better than a
+// larger one. A statement that takes longer than patience delays others no more.
+const (
+	worth    = 256
+	patience = 20 * time.Millisecond
+)
+
+// The lanes of a Store are statements under way. While there is one, what is appended to any topic gathers for the next: many
+// commits become one. A topic is in one statement at a time, so that they do not wait for each other's locks.
+type lanes struct {
 	store *Store
+	most  int
 
 	mu      sync.Mutex
 	queue   []*pending
 	entries int
 	bytes   int
-	running bool
+	running int                 // if it is 0 nothing is queued
+	busy    map[string]struct{} // topics in statements under way
+	began   time.Time           // the newest of them
+	timed   bool                // a look is to come
 }
 
 // Who decided about a pending first.
@@ -52,14 +61,8 @@ type pending struct {
 	err   error
 }
 
-var seed = maphash.MakeSeed()
-
-func (s *Store) laneOf(name string) *lane {
-	return s.lanes[maphash.String(seed, name)%uint64(len(s.lanes))]
-}
-
 // append waits for what becomes of a call.
-func (l *lane) append(ctx context.Context, p *pending) (topic.Appended, error) {
+func (l *lanes) append(ctx context.Context, p *pending) (topic.Appended, error) {
 	if err := l.put(p); err != nil {
 		return topic.Appended{}, err
 	}
@@ -78,13 +81,13 @@ func (l *lane) append(ctx context.Context, p *pending) (topic.Appended, error) {
 	return p.got, p.err
 }
 
-func (l *lane) put(p *pending) error {
+func (l *lanes) put(p *pending) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.entries+len(p.batch) > waitingEntries || l.bytes+p.bytes > waitingBytes && l.bytes > 0 {
 		return ErrBusy
 	}
-	if l.running {
+	if l.running > 0 {
 		// Who comes now does not wait for the last call of those that broke it.
 		if err := l.store.db.Refusal(); err != nil {
 			return err
@@ -94,60 +97,108 @@ func (l *lane) put(p *pending) error {
 	l.entries += len(p.batch)
 	l.bytes += p.bytes
 	l.store.metrics.waiting.Add(float64(len(p.batch)))
-	if !l.running {
-		l.running = true
-		l.store.calls.Add(1) // its caller is one of them, so that this is not too late
-		go l.run()
+	if _, busy := l.busy[p.topic]; !busy && (l.running == 0 || l.entries >= worth) {
+		l.start()
+	}
+	if l.running > 0 && l.running < l.most && !l.timed {
+		l.timed = true
+		time.AfterFunc(patience, l.look)
 	}
 	return nil
 }
 
-// run sends until nothing waits.
-func (l *lane) run() {
+// start sends beside what is under way. A call that is under way, or a lane, is counted in calls; so this is not
+// too late for Close.
+func (l *lanes) start() {
+	if l.running < l.most {
+		l.running++
+		l.store.calls.Add(1)
+		go l.run()
+	}
+}
+
+// look starts another lane if what waits has waited for long.
+func (l *lanes) look() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.timed = false
+	if len(l.queue) == 0 {
+		return
+	}
+	if time.Since(l.began) >= patience {
+		l.start()
+	}
+	if l.running < l.most {
+		l.timed = true
+		time.AfterFunc(patience, l.look)
+	}
+}
+
+// run sends until nothing waits, or only what another lane will take.
+func (l *lanes) run() {
 	defer l.store.calls.Done()
-	for {
-		g := l.take()
-		if g == nil {
-			return
-		}
+	for g := l.take(nil); g != nil; g = l.take(g) {
 		l.store.send(g)
 	}
 }
 
-// take makes a group of what waits, oldest first. Calls on one topic follow each other; a call that wants another
-// retention than those before it is left for the next group, with all that come after.
-func (l *lane) take() []*pending {
+// take makes a group of what waits, oldest first, once one before it is answered. It is nil when the lane ends. Calls on
+// one topic follow each other: one that wants another retention than those before it, or whose topic is under way, is left
+// for later with all that come after it.
+func (l *lanes) take(sent []*pending) []*pending {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var g []*pending
-	keeps := make(map[string]topic.Retention)
-	entries, bytes, n := 0, 0, 0
-	for _, p := range l.queue {
-		full := len(g) > 0 && (entries+len(p.batch) > groupEntries || bytes+p.bytes > groupBytes)
-		if keep, ok := keeps[p.topic]; full || ok && keep != p.keep {
+	for _, p := range sent {
+		delete(l.busy, p.topic)
+	}
+	g := l.gather()
+	for g == nil && len(l.queue) > 0 && len(l.busy) == 0 {
+		g = l.gather() // callers had left, for whom others had to wait
+	}
+	if g == nil {
+		l.running--
+		return nil
+	}
+	for _, p := range g {
+		l.busy[p.topic] = struct{}{}
+	}
+	l.began = time.Now()
+	return g
+}
+
+func (l *lanes) gather() (g []*pending) {
+	keeps := make(map[string]*topic.Retention) // nil: its turn is later
+	entries, bytes := 0, 0
+	rest := l.queue[:0]
+	for i, p := range l.queue {
+		if len(g) > 0 && (entries+len(p.batch) > groupEntries || bytes+p.bytes > groupBytes) {
+			rest = append(rest, l.queue[i:]...)
 			break
 		}
-		n++
+		keep, known := keeps[p.topic]
+		if !known {
+			keep = &p.keep
+			if _, busy := l.busy[p.topic]; busy {
+				keep = nil
+			}
+			keeps[p.topic] = keep
+		}
+		if keep == nil || *keep != p.keep {
+			keeps[p.topic] = nil
+			rest = append(rest, p)
+			continue
+		}
 		l.entries -= len(p.batch)
 		l.bytes -= p.bytes
 		l.store.metrics.waiting.Sub(float64(len(p.batch)))
-		if !p.state.CompareAndSwap(waiting, taken) {
-			continue
+		if p.state.CompareAndSwap(waiting, taken) {
+			entries += len(p.batch)
+			bytes += p.bytes
+			g = append(g, p)
 		}
-		keeps[p.topic] = p.keep
-		entries += len(p.batch)
-		bytes += p.bytes
-		g = append(g, p)
 	}
-	l.queue = slices.Delete(l.queue, 0, n)
-	if len(g) == 0 {
-		l.running = len(l.queue) > 0
-		if !l.running {
-			l.queue = nil
-			return nil
-		}
-		return []*pending{} // all of them left; there is more
-	}
+	clear(l.queue[len(rest):])
+	l.queue = rest
 	return g
 }
 
@@ -159,9 +210,6 @@ func (p *pending) finish(got topic.Appended, err error) {
 // send is one statement. What only one of its topics may be to blame for costs the others nothing: they are
 // sent again, each alone.
 func (s *Store) send(g []*pending) {
-	if len(g) == 0 {
-		return
-	}
 	s.metrics.group.Observe(float64(countEntries(g)))
 	p := pack(g)
 	err := s.sendPacked(p)

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,13 +44,19 @@ func blocked(t *testing.T) (s *Store, release func()) {
 			t.Error(err)
 		}
 	}()
-	pgtest.Eventually(t, 10*time.Second, "the lane hangs", func() error {
+	hangs(t, s)
+	return s, func() { unlock(); <-done }
+}
+
+// hangs returns when a statement waits for a lock.
+func hangs(t *testing.T, s *Store) {
+	t.Helper()
+	pgtest.Eventually(t, 10*time.Second, "a statement hangs", func() error {
 		if count(t, s, `select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%'||$1||'%'`, s.db.Schema()) == 0 {
 			return errors.New("it does not")
 		}
 		return nil
 	})
-	return s, func() { unlock(); <-done }
 }
 
 func groups(t *testing.T, s *Store) (statements uint64) {
@@ -146,12 +154,7 @@ func TestCanceledCalls(t *testing.T) {
 	defer unlock()
 	sent, cancelSent := context.WithCancel(t.Context())
 	go func() { _, err := s.Append(sent, "t", []topic.Entry{withID("1", "x")}, plenty); errs <- err }()
-	pgtest.Eventually(t, 10*time.Second, "it is sent", func() error {
-		if count(t, s, `select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%'||$1||'%'`, s.db.Schema()) == 0 {
-			return errors.New("it is not")
-		}
-		return nil
-	})
+	hangs(t, s)
 	cancelSent()
 	if err := <-errs; !errors.Is(err, context.Canceled) {
 		t.Errorf("the call that was sent: %v", err)
@@ -196,6 +199,72 @@ func TestOneTopicFails(t *testing.T) {
 	put(t, s, "full", event("y"))
 }
 
+// A topic whose row somebody holds delays others for a moment.
+func TestStuckTopic(t *testing.T) {
+	t.Parallel()
+	s := storeOn(t, pgdb.Config{URL: pgtest.Shared(t).URL(), Schema: newSchema(), Timeout: time.Minute}, Config{})
+	put(t, s, "held", event("x"))
+	put(t, s, "free", event("x"))
+	release := hold(t, s, "held")
+	defer release()
+	var wg sync.WaitGroup
+	send := func(calls int) {
+		for range calls {
+			wg.Go(func() {
+				if _, err := s.Append(t.Context(), "held", events(1), plenty); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	send(1)
+	hangs(t, s)
+	send(300) // more than a statement is worth, and all of them have to wait
+	waits(t, s, 300)
+	for range 5 {
+		put(t, s, "free", event("x"))
+	}
+	release()
+	wg.Wait()
+	if p := get(t, s, "held"); p.Head.Seq != 302 {
+		t.Errorf("the held one stands at %d", p.Head.Seq)
+	}
+}
+
+// No call is left behind, whatever comes beside it: other retentions, callers that leave.
+func TestNoCallIsLeftBehind(t *testing.T) {
+	t.Parallel()
+	s := storeOn(t, pgdb.Config{URL: pgtest.Shared(t).URL(), Schema: newSchema(), Timeout: time.Minute}, Config{})
+	var wg sync.WaitGroup
+	var kept, gone atomic.Int64
+	for w := range 40 {
+		wg.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(w), 1))
+			for range 40 {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				if random.IntN(2) == 0 {
+					ctx, cancel = context.WithTimeout(t.Context(), time.Duration(random.Int64N(int64(6*time.Millisecond))))
+				}
+				_, err := s.Append(ctx, "t"+strconv.Itoa(random.IntN(3)), events(1), topic.Retention{Size: 1000 + random.IntN(3)})
+				switch {
+				case err == nil:
+					kept.Add(1)
+				case ctx.Err() == nil:
+					t.Error(err)
+				default:
+					gone.Add(1)
+				}
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+	waits(t, s, 0)
+	if kept.Load() == 0 || gone.Load() == 0 {
+		t.Errorf("%d calls were answered, %d left", kept.Load(), gone.Load())
+	}
+}
+
 // What waits is bounded.
 func TestBusy(t *testing.T) {
 	t.Parallel()
@@ -217,96 +286,4 @@ func TestBusy(t *testing.T) {
 	wg.Wait()
 	release()
 	put(t, s, "large", event("x"))
-}
-
-// Close lets calls end that are under way and refuses others.
-func TestClose(t *testing.T) {
-	t.Parallel()
-	s, release := blocked(t)
-	waiting := make(chan error, 1)
-	go func() { _, err := s.Append(t.Context(), "t", events(1), plenty); waiting <- err }()
-	waits(t, s, 1)
-	closed := make(chan error, 1)
-	go func() { closed <- s.Close(t.Context()) }()
-	pgtest.Eventually(t, 10*time.Second, "calls are refused", func() error {
-		_, err := s.Read(t.Context(), "t", 0, 1, plenty)
-		if !errors.Is(err, ErrClosed) {
-			return fmt.Errorf("Read: %w", err)
-		}
-		return nil
-	})
-	if _, err := s.Append(t.Context(), "t", events(1), plenty); !errors.Is(err, ErrClosed) {
-		t.Errorf("Append: %v", err)
-	}
-	select {
-	case err := <-closed:
-		t.Errorf("Close returned before the calls: %v", err)
-	default:
-	}
-	release()
-	if err := <-waiting; err != nil {
-		t.Errorf("the call under way: %v", err)
-	}
-	if err := <-closed; err != nil {
-		t.Errorf("Close: %v", err)
-	}
-}
-
-// Close whose context ends cuts off what is under way.
-func TestCloseInHaste(t *testing.T) {
-	t.Parallel()
-	s := openStore(t, Config{})
-	put(t, s, "t", event("x"))
-	release := hold(t, s, "t")
-	defer release()
-	failed := make(chan error, 1)
-	go func() { _, err := s.Append(context.Background(), "t", events(1), plenty); failed <- err }()
-	pgtest.Eventually(t, 10*time.Second, "it hangs", func() error {
-		if count(t, s, `select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%'||$1||'%'`, s.db.Schema()) == 0 {
-			return errors.New("it does not")
-		}
-		return nil
-	})
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	if err := s.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Close: %v", err)
-	}
-	if err := <-failed; err == nil {
-		t.Error("the call did not fail")
-	}
-}
-
-// Four nodes that append to the same fifty topics at once leave no hole, wait for each other in no circle, and keep each ID once.
-func TestNodesBeside(t *testing.T) {
-	t.Parallel()
-	server := pgtest.Shared(t)
-	schema, j := newSchema(), newJournal()
-	stores := make([]*Store, 4)
-	for i := range stores {
-		stores[i] = storeOn(t, pgdb.Config{URL: server.URL(), Schema: schema, Timeout: 20 * time.Second}, Config{})
-	}
-	var wg sync.WaitGroup
-	for w := range 60 {
-		wg.Go(func() {
-			for i := range 60 {
-				// Every third event is sent by two nodes.
-				id := fmt.Sprintf("%d/%d", w, i)
-				if i%3 == 0 {
-					id = fmt.Sprintf("%d/%d", w/2, i)
-				}
-				j.write(t.Context(), stores[w%4], "topic "+strconv.Itoa((w/2*13+i)%50), id)
-			}
-		})
-	}
-	wg.Wait()
-	if j.errs > 0 {
-		t.Errorf("%d calls failed", j.errs)
-	}
-	for _, s := range stores {
-		j.check(t, s)
-		if n := testutil.ToFloat64(s.metrics.retries); n > 0 {
-			t.Errorf("%v statements ran again", n)
-		}
-	}
 }

@@ -47,7 +47,7 @@ func (s *Store) append(ctx context.Context, name string, batch []topic.Entry, ke
 	defer s.calls.Done()
 	// A copy, as the caller may return before its entries are sent, and use its slice again.
 	p := &pending{topic: name, keep: keep, batch: slices.Clone(batch), bytes: bytes, done: make(chan struct{})}
-	got, err := s.laneOf(name).append(ctx, p)
+	got, err := s.lanes.append(ctx, p)
 	if err != nil {
 		err = fmt.Errorf("pgstore: append: %w", err)
 	}

@@ -16,7 +16,7 @@ import (
 
 // Defaults of a Config.
 const (
-	DefaultLanes    = 2
+	DefaultLanes    = 3
 	DefaultTrimRate = 50_000
 )
 
@@ -25,8 +25,9 @@ type Config struct {
 	// DB is the node's way to Postgres. The Store does not close it.
 	DB *pgdb.DB
 
-	// Lanes is how many statements that append may be under way at once. What comes meanwhile gathers for the
-	// next. Each needs a connection. More of them help where the way to Postgres, or its disk, is slow.
+	// Lanes is how many statements that append may be under way at once, each on a connection. What comes meanwhile gathers
+	// for the next one. A second one is begun when enough has gathered, or the first one takes long. More of them
+	// help where a node appends more than a core of the server can take.
 	//
 	// Defaults to DefaultLanes.
 	Lanes int
@@ -47,7 +48,7 @@ type Store struct {
 	sql     statements
 	logger  *slog.Logger
 	metrics *metrics
-	lanes   []*lane
+	lanes   *lanes
 	trimmer *trimmer
 	sweeps  int // rounds of the task, which has one at a time
 	warned  atomic.Int64
@@ -66,9 +67,7 @@ func New(cfg Config) *Store {
 	}
 	s := &Store{db: cfg.DB, sql: prepare(cfg.DB), logger: cfg.Logger, metrics: newMetrics(cfg.Registerer)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	for range max(cmp.Or(cfg.Lanes, DefaultLanes), 1) {
-		s.lanes = append(s.lanes, &lane{store: s})
-	}
+	s.lanes = &lanes{store: s, most: max(cmp.Or(cfg.Lanes, DefaultLanes), 1), busy: make(map[string]struct{})}
 	s.trimmer = newTrimmer(s, max(cmp.Or(cfg.TrimRate, DefaultTrimRate), 1))
 	return s
 }
