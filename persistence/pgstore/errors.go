@@ -54,5 +54,5 @@ func again(err error) bool {
 	return code == "40001" || code == "40P01" // serialization, deadlock
 }
 
-// absent is the SQLSTATE of append where a topic is not there.
-const absent = "P0002"
+// errAbsent: a topic is not there yet.
+var errAbsent = errors.New("pgstore: topics come and go faster than they can be made")

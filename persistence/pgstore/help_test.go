@@ -3,7 +3,6 @@ package pgstore
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -184,8 +183,6 @@ func (j *journal) check(t testing.TB, s *Store) {
 	}
 	t.Logf("%d topics, %d events acknowledged, %d errors on the way", len(j.told), total, j.errs)
 }
-
-func (j *journal) topics() []string { return slices.Sorted(maps.Keys(j.told)) }
 
 // storm has writers append to topics until ctx ends.
 func (j *journal) storm(ctx context.Context, stores []*Store, writers, topics int) (wait func()) {

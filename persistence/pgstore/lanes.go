@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -236,7 +237,7 @@ func (s *Store) sendPacked(p *packed) error {
 			return err
 		}
 		switch {
-		case pgdb.Code(err) == absent:
+		case errors.Is(err, errAbsent):
 			err = s.db.Run(s.ctx, func(ctx context.Context, q pgdb.Querier) error {
 				_, err := q.Exec(ctx, s.sql.enter, p.args.names)
 				return err

@@ -120,8 +120,8 @@ func millis(d time.Duration) int64 {
 // An appendAnswer is what the function append returns.
 type appendAnswer struct {
 	epochs   []string
-	heads    []int64 // before
-	at       time.Time
+	heads    []int64    // before
+	at       *time.Time // nil: a topic is not there
 	dupEntry []int32
 	dupSeq   []int64
 }
@@ -134,8 +134,11 @@ func (s *Store) appendPacked(p *packed) error {
 			a.topics, a.offs, a.events, a.data, a.idEntries, a.ids).
 			Scan(&r.epochs, &r.heads, &r.at, &r.dupEntry, &r.dupSeq)
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case r.at == nil:
+		return errAbsent
 	}
 	if len(r.epochs) != len(p.topics) || len(r.heads) != len(p.topics) || len(r.dupEntry) != len(r.dupSeq) {
 		return errAnswer
@@ -145,7 +148,7 @@ func (s *Store) appendPacked(p *packed) error {
 		known[int(e)-1] = uint64(r.dupSeq[i])
 	}
 	for i, t := range p.topics {
-		s.answer(t, r.epochs[i], uint64(r.heads[i]), r.at, known)
+		s.answer(t, r.epochs[i], uint64(r.heads[i]), *r.at, known)
 	}
 	return nil
 }

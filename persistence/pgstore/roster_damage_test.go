@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -171,10 +172,7 @@ func TestRosterFrames(t *testing.T) {
 				return nil
 			})
 			bus.Unfollow(name)
-			if err := r.Close(t.Context(), name, time.Hour); err == nil {
-				err = r.Reopen(t.Context(), name)
-			}
-			if err != nil {
+			if err := errors.Join(r.Close(t.Context(), name, time.Hour), r.Reopen(t.Context(), name)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -117,6 +117,7 @@ func (t *trimmer) start() {
 
 func (t *trimmer) wait() {
 	t.mu.Lock() // whoever saw no end has added to wg
+	t.running = true
 	t.mu.Unlock()
 	t.wg.Wait()
 }

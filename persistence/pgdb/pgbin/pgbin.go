@@ -14,7 +14,7 @@ import (
 	"syscall"
 )
 
-// ErrMissing: there is no PostgreSQL here.
+// ErrMissing says that there is no PostgreSQL here.
 var ErrMissing = errors.New("PostgreSQL 14 or newer is needed; install it with: apt-get install postgresql (make test does that)")
 
 // folder is that of the server's programs: the one in PATH, or else the newest that Debian's packages installed.

@@ -62,8 +62,8 @@ create table {schema}.tasks (
 -- one it is for, and by e_off that it is the 1st, 2nd ... for it. i_entry and i_id are the ids, each once per topic.
 --
 -- Locks are taken in the order of names, so that calls do not wait for each other in a circle. What others have
--- committed until then is seen, as under READ COMMITTED each statement has a snapshot of its own. The heads are those before. SQLSTATE P0002:
--- topics are not there; enter makes them. To make them here would be to wait for new rows while holding others.
+-- committed until then is seen, as under READ COMMITTED each statement has a snapshot of its own. The heads are those before. The time is null,
+-- and nothing is done, if topics are not there; enter makes them. To make them here would be to wait for new rows while holding others.
 create function {schema}.append(
 	p_names text[], p_counts int[], p_sizes bigint[], p_ttls bigint[], p_dedups bigint[],
 	e_topic int[], e_off int[], e_name text[], e_data text[], i_entry int[], i_id bytea[],
@@ -83,7 +83,7 @@ begin
 	select array_agg(l.id), array_agg(l.seq), array_agg(l.epoch) into t_id, heads, epochs
 	from (select t.id, t.seq, t.epoch from {schema}.topics t where t.name = any(p_names) order by t.name for update) l;
 	if cardinality(t_id) is distinct from cardinality(p_names) then
-		raise exception 'a topic is not there' using errcode = 'no_data_found';
+		return;
 	end if;
 	at := clock_timestamp();
 	if cardinality(i_id) > 0 then
