@@ -89,6 +89,10 @@ func (r *row) addTo(v *lease.View) bool {
 		v.Standing, v.Invalid, v.Life, v.Now = lease.Standing(standing), invalid, []string{r.id}, r.ends
 		return err1 == nil && err2 == nil && v.Standing <= lease.Claimed
 	}
+	if r.what == "life" {
+		v.Life = append(v.Life, r.id)
+		return true
+	}
 	m, named, fine := decodeMember(r.id, r.incarnation, r.info)
 	if !named || !fine {
 		v.Invalid++

@@ -15,13 +15,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// unlogged are the tables that a crash of the server empties.
-var unlogged = []string{"leases", "lease_claims", "lease_life"}
+var tables = []string{"leases", "lease_claims", "lease_life", "lease_unlogged_life"}
 
-// empty does what a crash does.
+// empty forgets everything but the fence.
 func empty(t testing.TB, url, schema string) {
 	t.Helper()
-	for _, table := range unlogged {
+	for _, table := range tables {
 		pgtest.Exec(t, url, "delete from "+schema+"."+table)
 	}
 }

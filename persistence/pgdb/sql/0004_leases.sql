@@ -1,7 +1,7 @@
--- Leases of nodes: see cluster/pglease. Leases and claims are unlogged, so that a renewal waits for no disk: after a
--- crash of the server they are empty, which the nodes notice by another life. Fences are not: one is never given twice.
+-- Leases of nodes: see cluster/pglease. They are logged, and so outlive a crash of the server, however long it lasts; a mere
+-- renewal does not wait for the disk: if the last ones are lost, leases end a second earlier.
 
-create unlogged table {schema}.leases (
+create table {schema}.leases (
     id          text collate "C" not null,
     incarnation text collate "C" not null,
     info        text             not null, -- JSON: what the node says of itself
@@ -9,7 +9,7 @@ create unlogged table {schema}.leases (
     primary key (id, incarnation)
 ) with (fillfactor = 50, autovacuum_vacuum_threshold = 200, autovacuum_vacuum_scale_factor = 0);
 
-create unlogged table {schema}.lease_claims (
+create table {schema}.lease_claims (
     id             text collate "C" not null, -- who is dead
     incarnation    text collate "C" not null,
     info           text             not null,
@@ -21,9 +21,15 @@ create unlogged table {schema}.lease_claims (
     primary key (id, incarnation)
 );
 
-create unlogged table {schema}.lease_life (
+create table {schema}.lease_life (
     one  boolean primary key default true check (one),
     life text    not null
+);
+
+-- A crash takes this with it, as all other unlogged tables, and so does a standby that takes over.
+create unlogged table {schema}.lease_unlogged_life (
+    one  boolean primary key default true check (one),
+    life text not null
 );
 
 create sequence {schema}.lease_fence;
@@ -70,7 +76,7 @@ end $$;
 
 -- lease_renew renews a lease and answers all there is to know. The first row has what 'view': the life as id, the
 -- standing as incarnation (0 held, 1 absent, 2 claimed), how many entries were too large as info, the time, and whether
--- lease_tidy is to be called. Then come those with a lease and the dead; at most 4096 of each, the living first.
+-- lease_tidy is to be called. The second is the life of unlogged tables. Then come those with a lease and the dead; at most 4096 of each, the living first.
 --
 -- While somebody keeps a transaction open for long, as a backup does, no version of a row goes away, and each renewal
 -- adds one. So leases are read once, and not more.
@@ -80,7 +86,9 @@ returns table (what text, id text, incarnation text, info text, ends timestamptz
 declare
     now_     timestamptz := {schema}.lease_lock(lock);
     standing text := '0';
+    lasting  boolean := false; -- more than the end of a lease has changed
     life_    text;
+    unlogged text;
 begin
     delete from {schema}.lease_claims c where c.done and c.ends < now_ - interval '10 minutes';
     if exists (select from {schema}.lease_claims c where c.id = self_id and c.incarnation = self_incarnation) then
@@ -90,19 +98,30 @@ begin
          where l.id = self_id and l.incarnation = self_incarnation;
         if not found and join_ then
             insert into {schema}.leases (id, incarnation, info, ends) values (self_id, self_incarnation, self_info, now_ + ttl);
+            lasting := true;
         elsif not found then
             standing := '1';
         end if;
     end if;
     if cardinality(ids) > 0 then
         perform {schema}.lease_write_back(now_, ttl, ids, incarnations, infos, dead);
+        lasting := true;
     end if;
-
     select l.life into life_ from {schema}.lease_life l;
     if not found then
         insert into {schema}.lease_life (life) values (fresh_life);
         life_ := fresh_life;
+        lasting := true;
     end if;
+    select l.life into unlogged from {schema}.lease_unlogged_life l;
+    if not found then
+        insert into {schema}.lease_unlogged_life (life) values (fresh_life);
+        unlogged := fresh_life;
+    end if;
+    if not lasting then
+        perform set_config('synchronous_commit', 'off', true);
+    end if;
+
     -- Anyone who may write here may have written anything.
     return query
     with held as materialized (
@@ -115,6 +134,8 @@ begin
     select 'view', left(life_, 128), standing,
            ((select count(*) from held h where h.large) + (select count(*) from died d where d.large))::text, now_,
            exists (select from held h where h.ends > now_ + interval '1 minute') or exists (select from died d where d.ends > now_ + interval '1 hour')
+    union all
+    select 'life', left(unlogged, 128), '', '', now_, false
     union all
     (select 'lease', h.id, h.incarnation, h.info, least(greatest(h.ends, 'epoch'), now_ + interval '1 minute'), false from held h
       where not h.large order by h.ends desc limit 4096)
