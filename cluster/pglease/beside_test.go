@@ -18,7 +18,7 @@ func TestClaimsBeside(t *testing.T) {
 	t.Parallel()
 	const claimants, dead = 8, 60
 	url := pgtest.Shared(t).Database(t)
-	r := pglease.New(pglease.Config{DB: pgtest.Open(t, url, pgdb.Config{MaxConns: claimants + 1})})
+	r := pglease.New(pglease.Config{DB: pgtest.Open(t, url, pgdb.Config{MaxConns: claimants + 1, Timeout: 20 * time.Second})})
 	var doomed []lease.Member
 	for i := range dead {
 		doomed = append(doomed, lease.Member{ID: fmt.Sprint("x", i), Incarnation: "1"})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -32,7 +33,7 @@ func TestRegistry(t *testing.T) {
 	var cases atomic.Int32
 	leasetest.Run(t, func(t *testing.T) leasetest.Backend {
 		schema := fmt.Sprint("case_", cases.Add(1))
-		db := pgtest.Open(t, url, pgdb.Config{Schema: schema})
+		db := pgtest.Open(t, url, pgdb.Config{Schema: schema, Timeout: 20 * time.Second}) // disks of machines that test are slow
 		return leasetest.Backend{Registry: pglease.New(pglease.Config{DB: db}), Empty: func() { empty(t, url, schema) }}
 	})
 }

@@ -16,7 +16,7 @@ import (
 func registry(t testing.TB) (*pglease.Registry, string) {
 	t.Helper()
 	url := pgtest.Shared(t).Database(t)
-	return pglease.New(pglease.Config{DB: pgtest.Open(t, url, pgdb.Config{MaxConns: 2})}), url
+	return pglease.New(pglease.Config{DB: pgtest.Open(t, url, pgdb.Config{MaxConns: 2, Timeout: 20 * time.Second})}), url
 }
 
 func renew(t *testing.T, r *pglease.Registry, m lease.Member, d time.Duration) lease.View {

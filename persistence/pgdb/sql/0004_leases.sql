@@ -1,5 +1,6 @@
--- Leases of nodes: see cluster/pglease. They are logged, and so outlive a crash of the server, however long it lasts; a mere
--- renewal does not wait for the disk: if the last ones are lost, leases end a second earlier.
+-- Leases of nodes: see cluster/pglease. They are logged, and so outlive a crash of the server, however long it lasts. Only a
+-- claim waits for the disk: if the last of what else was done is lost, leases end a second earlier, nodes join, leave, or clean up
+-- once more.
 
 create table {schema}.leases (
     id          text collate "C" not null,
@@ -34,11 +35,15 @@ create unlogged table {schema}.lease_unlogged_life (
 
 create sequence {schema}.lease_fence;
 
--- lease_lock makes each call one step, and returns the time at which it has the lock.
-create function {schema}.lease_lock(lock bigint) returns timestamptz language plpgsql volatile as $$
+-- lease_lock makes each call one step, and returns the time at which it has the lock. Unless it is to last, nobody waits until
+-- it is on disk.
+create function {schema}.lease_lock(lock bigint, lasting boolean) returns timestamptz language plpgsql volatile as $$
 begin
     if pg_is_in_recovery() then
         raise 'this server is a standby' using errcode = 'read_only_sql_transaction';
+    end if;
+    if not lasting then
+        perform set_config('synchronous_commit', 'off', true);
     end if;
     perform pg_advisory_xact_lock(lock);
     return clock_timestamp();
@@ -47,7 +52,7 @@ end $$;
 -- lease_tidy shortens what ends too late, as after a clock that was set back. It is called by whoever was told of it.
 create function {schema}.lease_tidy(lock bigint) returns void language plpgsql volatile as $$
 declare
-    now_ timestamptz := {schema}.lease_lock(lock);
+    now_ timestamptz := {schema}.lease_lock(lock, false);
 begin
     update {schema}.leases set ends = now_ + interval '1 minute' where ends > now_ + interval '1 minute';
     update {schema}.lease_claims set ends = case when done then now_ else now_ + interval '1 hour' end
@@ -84,9 +89,8 @@ create function {schema}.lease_renew(lock bigint, self_id text, self_incarnation
     fresh_life text, ids text[], incarnations text[], infos text[], dead boolean[])
 returns table (what text, id text, incarnation text, info text, ends timestamptz, done boolean) language plpgsql volatile as $$
 declare
-    now_     timestamptz := {schema}.lease_lock(lock);
+    now_     timestamptz := {schema}.lease_lock(lock, false);
     standing text := '0';
-    lasting  boolean := false; -- more than the end of a lease has changed
     life_    text;
     unlogged text;
 begin
@@ -98,28 +102,22 @@ begin
          where l.id = self_id and l.incarnation = self_incarnation;
         if not found and join_ then
             insert into {schema}.leases (id, incarnation, info, ends) values (self_id, self_incarnation, self_info, now_ + ttl);
-            lasting := true;
         elsif not found then
             standing := '1';
         end if;
     end if;
     if cardinality(ids) > 0 then
         perform {schema}.lease_write_back(now_, ttl, ids, incarnations, infos, dead);
-        lasting := true;
     end if;
     select l.life into life_ from {schema}.lease_life l;
     if not found then
         insert into {schema}.lease_life (life) values (fresh_life);
         life_ := fresh_life;
-        lasting := true;
     end if;
     select l.life into unlogged from {schema}.lease_unlogged_life l;
     if not found then
         insert into {schema}.lease_unlogged_life (life) values (fresh_life);
         unlogged := fresh_life;
-    end if;
-    if not lasting then
-        perform set_config('synchronous_commit', 'off', true);
     end if;
 
     -- Anyone who may write here may have written anything.
@@ -148,7 +146,7 @@ end $$;
 create function {schema}.lease_claim(lock bigint, dead_id text, dead_incarnation text, by_id_ text, by_incarnation_ text, lasts interval)
 returns bigint language plpgsql volatile as $$
 declare
-    now_   timestamptz := {schema}.lease_lock(lock);
+    now_   timestamptz := {schema}.lease_lock(lock, true);
     floor_ bigint := (extract(epoch from now_) * 1000)::bigint;
     info_  text;
     claim  {schema}.lease_claims;
@@ -188,7 +186,7 @@ end $$;
 create function {schema}.lease_done(lock bigint, dead_id text, dead_incarnation text, fence_ bigint)
 returns boolean language plpgsql volatile as $$
 declare
-    now_ timestamptz := {schema}.lease_lock(lock);
+    now_ timestamptz := {schema}.lease_lock(lock, false);
 begin
     update {schema}.lease_claims c set done = true, ends = now_, info = ''
      where c.id = dead_id and c.incarnation = dead_incarnation and c.fence = fence_ and not c.done;
@@ -199,7 +197,7 @@ end $$;
 create function {schema}.lease_leave(lock bigint, self_id text, self_incarnation text)
 returns void language plpgsql volatile as $$
 declare
-    now_ timestamptz := {schema}.lease_lock(lock);
+    now_ timestamptz := {schema}.lease_lock(lock, false);
 begin
     delete from {schema}.leases l where l.id = self_id and l.incarnation = self_incarnation;
     update {schema}.lease_claims c set ends = now_, fence = 0
