@@ -68,7 +68,7 @@ create function {schema}.append(
 	p_names text[], p_counts int[], p_sizes bigint[], p_ttls bigint[], p_dedups bigint[],
 	e_topic int[], e_off int[], e_name text[], e_data text[], i_entry int[], i_id bytea[],
 	out epochs text[], out heads bigint[], out at timestamptz, out dup_entry int[], out dup_seq bigint[]
-) language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+) language plpgsql set enable_seqscan = off set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
 	t_id bigint[];
 	c int;
@@ -127,7 +127,7 @@ end $$;
 -- row if there is no topic. Stable: all statements see what the caller's one does.
 create function {schema}.look(p_name text, p_after bigint, p_limit int, p_size bigint, p_ttl bigint)
 returns table (seq bigint, at timestamptz, name text, data text)
-language plpgsql stable set enable_seqscan = off set enable_bitmapscan = off set work_mem = '32MB' as $$
+language plpgsql stable set enable_seqscan = off set plan_cache_mode = force_generic_plan set enable_bitmapscan = off set work_mem = '32MB' as $$
 declare
 	t record;
 	v_oldest bigint;
@@ -152,7 +152,7 @@ end $$;
 
 -- enter makes topics that are not there, and notes that they are used.
 create function {schema}.enter(p_names text[]) returns void
-language plpgsql set enable_seqscan = off as $$
+language plpgsql set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
 begin
 	insert into {schema}.topics (name) select n from unnest(p_names) n
 	where not exists (select from {schema}.topics t where t.name = n) order by n collate "C" on conflict do nothing;
@@ -163,7 +163,7 @@ end $$;
 
 -- clear gives a topic another life. What the old one left is removed by drop_cleared.
 create function {schema}.clear(p_name text) returns void
-language plpgsql set enable_seqscan = off as $$
+language plpgsql set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
 declare
 	v_id bigint;
 begin
@@ -179,7 +179,7 @@ begin
 end $$;
 
 create function {schema}.renew(p_name text, p_epoch text) returns void
-language plpgsql set enable_seqscan = off as $$
+language plpgsql set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
 begin
 	if current_setting('synchronous_commit') = 'off' then
 		perform set_config('synchronous_commit', 'on', true);
@@ -191,7 +191,7 @@ end $$;
 -- came to. gone -1: somebody else is trimming it. What a crash takes back of it is done again.
 create function {schema}.trim(p_name text, p_lock bigint, p_id bigint, p_from bigint, p_limit int,
 	out id bigint, out next bigint, out gone int, out more boolean
-) language plpgsql set enable_seqscan = off set enable_bitmapscan = off as $$
+) language plpgsql set enable_seqscan = off set plan_cache_mode = force_generic_plan set enable_bitmapscan = off as $$
 declare
 	t record;
 	v_first bigint;
@@ -247,7 +247,7 @@ $$;
 
 -- forget removes topics that hold nothing and that nobody has used for a day.
 create function {schema}.forget(p_after text, p_scan int, out seen int, out last text, out gone int)
-language plpgsql set enable_seqscan = off set enable_bitmapscan = off as $$
+language plpgsql set enable_seqscan = off set plan_cache_mode = force_generic_plan set enable_bitmapscan = off as $$
 begin
 	select count(*), max(t.name) into seen, last
 	from (select s.name from {schema}.topics s where s.name > p_after order by s.name limit p_scan) t;
@@ -261,7 +261,7 @@ end $$;
 
 -- drop_ids removes at most so many ids that have expired, from a time on.
 create function {schema}.drop_ids(p_from timestamptz, p_limit int, out gone int, out upto timestamptz)
-language plpgsql set enable_seqscan = off set enable_bitmapscan = off as $$
+language plpgsql set enable_seqscan = off set plan_cache_mode = force_generic_plan set enable_bitmapscan = off as $$
 begin
 	perform set_config('synchronous_commit', 'off', true);
 	with old as (
@@ -273,7 +273,7 @@ end $$;
 
 -- drop_cleared removes at most so many rows of topics that were cleared.
 create function {schema}.drop_cleared(p_limit int, out gone int)
-language plpgsql set enable_seqscan = off set enable_bitmapscan = off as $$
+language plpgsql set enable_seqscan = off set plan_cache_mode = force_generic_plan set enable_bitmapscan = off as $$
 declare
 	v_id bigint;
 	n int;
