@@ -144,6 +144,9 @@
 // that nothing was kept. A call whose context ended while it waited had no effect; one that was being sent may have
 // (TestCanceledCalls). Close waits for calls under way (TestClose).
 //
+// Whoever holds the lock of a topic's row, by hand or on a node that hangs in a statement, delays appends to it and those to
+// topics that are in the same statement, until the DB's timeout at most. Later statements are sent beside it.
+//
 // A database that lost its data has other epochs (TestCases). One that came back with older data has the same; topics notice
 // and call Renew (TestOldDataIsRenewed).
 package pgstore
