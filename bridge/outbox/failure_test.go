@@ -202,7 +202,7 @@ func TestNothingOvertakes(t *testing.T) {
 	log := &moody{Log: memstore.New(memstore.Config{})}
 	topics := topicsOver(t, actors.NewSystem(actors.Config{}), log, topic.Policy{History: 100_000})
 	tx := begin(t, url)
-	const n = 3000
+	const n = 300
 	for i := range n {
 		publish(t, tx, fmt.Sprint("room:", i%2), fmt.Sprint(i))
 	}
