@@ -50,6 +50,29 @@ func (c Config) checkStore(p Policy) error {
 // keepingOf is where the topics of a policy keep their events.
 func (t *Topics) keepingOf(p *Policy) *keeping { return t.keepings[p.Store] }
 
+// Clear forgets the topic's history. Receivers are told by `truncated`, and its
+// next position has another epoch. After an error that wraps ErrUnavailable receivers
+// on other nodes may not have been told: clear again.
+func (t *Topics) Clear(ctx context.Context, name string) error {
+	policy, err := t.withHistory(name)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.cfg.Timeout)
+	defer cancel()
+	keep := t.keepingOf(&policy)
+	if err := keep.log.Clear(ctx, name); err != nil {
+		return unavailable(name, "clear", err)
+	}
+	if _, err = t.keeper.TellExisting(name, &look{}); err != nil {
+		return refusal(err)
+	}
+	if err := t.tellEpoch(ctx, name, keep); err != nil {
+		return unavailable(name, "tell that it was cleared", err)
+	}
+	return nil
+}
+
 // tellEpoch sends the other nodes where a topic stands after its epoch changed, where the Log does not.
 func (t *Topics) tellEpoch(ctx context.Context, name string, k *keeping) error {
 	if t.cfg.Relay == nil || k.relaying {

@@ -297,29 +297,6 @@ func (t *Topics) Head(ctx context.Context, name string) (Position, error) {
 	return page.Head, err
 }
 
-// Clear forgets the topic's history. Receivers are told by `truncated`, and its
-// next position has another epoch. After an error that wraps ErrUnavailable receivers
-// on other nodes may not have been told: clear again.
-func (t *Topics) Clear(ctx context.Context, name string) error {
-	policy, err := t.withHistory(name)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, t.cfg.Timeout)
-	defer cancel()
-	keep := t.keepingOf(&policy)
-	if err := keep.log.Clear(ctx, name); err != nil {
-		return unavailable(name, "clear", err)
-	}
-	if _, err = t.keeper.TellExisting(name, &look{}); err != nil {
-		return refusal(err)
-	}
-	if err := t.tellEpoch(ctx, name, keep); err != nil {
-		return unavailable(name, "tell that it was cleared", err)
-	}
-	return nil
-}
-
 func (t *Topics) withHistory(name string) (Policy, error) {
 	if err := CheckName(name, true); err != nil {
 		return Policy{}, err
