@@ -2,6 +2,7 @@ package pglease_test
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,14 +17,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var tables = []string{"leases", "lease_claims", "lease_life", "lease_unlogged_life"}
-
-// empty forgets everything but the fence.
+// empty forgets everything but the fence, at once.
 func empty(t testing.TB, url, schema string) {
 	t.Helper()
-	for _, table := range tables {
-		pgtest.Exec(t, url, "delete from "+schema+"."+table)
-	}
+	pgtest.Exec(t, url, strings.ReplaceAll(`truncate S.leases, S.lease_claims, S.lease_life, S.lease_unlogged_life`, "S", schema))
 }
 
 // TestRegistry runs the suite of every Registry. Its cases share a database and not a schema.
