@@ -101,8 +101,8 @@ type Config struct {
 	Schema string
 
 	// PostgresConns bounds the node's pool of connections to Postgres, 1 to 1000. Beside it
-	// there are one for the relay if there is no Redis, one for the Outbox, one for Notify, and
-	// one more for each channel with a leader.
+	// there are three without Redis, for the relay and the lease, one for the Outbox, one for Notify,
+	// and one more for each channel with a leader.
 	//
 	// Defaults to pgdb.DefaultMaxConns, 8.
 	PostgresConns int

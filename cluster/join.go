@@ -23,7 +23,7 @@ func (n *Node) registry() lease.Registry {
 	if n.redis != nil {
 		return redislease.New(redislease.Config{Conn: n.redis.conn})
 	}
-	return pglease.New(pglease.Config{DB: n.postgres.db})
+	return pglease.New(pglease.Config{DB: n.postgres.leases})
 }
 
 // leave gives the lease back, so that the others see the node go. A node that could not

@@ -15,6 +15,7 @@ import (
 // postgresSide is everything of a node that talks to Postgres.
 type postgresSide struct {
 	db      *pgdb.DB
+	leases  *pgdb.DB // a pool of its own: a node whose pool is busy is not dead. nil beside Redis
 	store   *pgstore.Store
 	rosters *pgstore.Rosters // nil beside Redis, as is what follows but for the janitor
 	cursors *pgstore.Cursors
@@ -53,7 +54,7 @@ func (n *Node) openPostgres(ctx context.Context, cfg Config, name string) (p *po
 	p.store = pgstore.New(pgstore.Config{DB: p.db, Logger: n.logger, Registerer: cfg.Registerer})
 	tasks := p.store.Tasks()
 	if cfg.Redis == "" {
-		if err = p.share(n, cfg, name); err != nil {
+		if err = p.share(ctx, n, cfg, b, name); err != nil {
 			return nil, err
 		}
 		tasks = append(append(append(tasks, p.rosters.Tasks()...), p.cursors.Tasks()...), p.limits.Tasks()...)
@@ -66,12 +67,20 @@ func (n *Node) openPostgres(ctx context.Context, cfg Config, name string) (p *po
 }
 
 // share builds what Redis would have.
-func (p *postgresSide) share(n *Node, cfg Config, name string) (err error) {
+func (p *postgresSide) share(ctx context.Context, n *Node, cfg Config, b *breaker.Breaker, name string) (err error) {
+	p.leases, err = pgdb.Open(ctx, pgdb.Config{URL: cfg.Postgres, Schema: cfg.Schema, Node: cfg.ID, MaxConns: leaseConns,
+		Breaker: b, Logger: n.logger})
+	if err != nil {
+		return err
+	}
 	p.rosters, p.cursors = pgstore.NewRosters(p.db), pgstore.NewCursors(p.db)
 	p.limits = pgstore.NewLimits(p.db, cfg.Registerer)
 	p.bus, err = pgbus.New(pgbus.Config{DB: p.db, Node: name, Logger: n.logger, Registerer: cfg.Registerer})
 	return err
 }
+
+// leaseConns are for a renewal, and a claim beside it.
+const leaseConns = 2
 
 // close ends what topics no longer need.
 func (p *postgresSide) close(ctx context.Context) error {
@@ -92,6 +101,9 @@ func (p *postgresSide) close(ctx context.Context) error {
 	}
 	if p.store != nil {
 		add("history", p.store.Close(ctx))
+	}
+	if p.leases != nil {
+		add("leases", p.leases.Close())
 	}
 	add("pool", p.db.Close())
 	return errors.Join(errs...)

@@ -19,7 +19,7 @@ var ErrNotHeld = errors.New("lease: the claim is not held")
 
 // A Registry keeps the leases of a cluster. It has one clock for all nodes, and each
 // call is one atomic step. It is implemented by [MemRegistry] and by
-// cluster/redislease, and proved by cluster/lease/leasetest. Methods are safe for
+// cluster/redislease and cluster/pglease, and proved by cluster/lease/leasetest. Methods are safe for
 // concurrent use and end with their context; after an error it is unknown
 // whether the call took effect.
 type Registry interface {

@@ -90,12 +90,12 @@ func examinePostgres(ctx context.Context, loaded *settings.Loaded) (*doctor.Repo
 	return report, nil
 }
 
-// besidePool counts the connections to Postgres that a node has beside its pool: one for
-// the relay, if that is not Redis; one for the outbox; and with channels one, and one more for
+// besidePool counts the connections to Postgres that a node has beside its pool: three for
+// the relay and the lease, if these are not in Redis; one for the outbox; and with channels one, and one more for
 // each that has a leader.
 func besidePool(loaded *settings.Loaded) (n int) {
 	if loaded.Redis == "" {
-		n++
+		n += 3
 	}
 	if loaded.Bridge.Outbox.Enabled {
 		n++

@@ -227,7 +227,7 @@ func TestDoctorPostgres(t *testing.T) {
 		"fine":        {nil, []string{"--postgres", database}, exitFine, "Postgres at postgres://postgres:********@"},
 		"by variable": {[]string{"TROUPE_POSTGRES=" + database}, nil, exitFine, "0 failed"},
 		"by file": {nil, []string{"--config", file(t, "t.yaml", "postgres: "+database+"\nbridge: {notify: [{channel: a, leader: true}, {channel: b}]}")}, exitFine,
-			"(8 in the pool, 4 beside it)"},
+			"(8 in the pool, 6 beside it)"},
 		"beyond":  {nil, []string{"--postgres", database, "--postgres-conns", "500"}, exitFault, "there is room for 0 nodes"},
 		"as JSON": {nil, []string{"--postgres", database, "--json"}, exitFine, `"backend": "postgres"`},
 		"nobody":  {nil, []string{"--postgres", "postgres://ann@" + freeAddress(t) + "/app"}, exitUsage, ""},
